@@ -1,0 +1,59 @@
+"""A set of images with their targets, as one file on disk."""
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dl4ia import files
+from dl4ia.errors import DataError
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """`n` images and what is known of each.
+
+    `images` has shape (n, channels, height, width), uint8 or float32. `targets` is the class of each image, (n,), or of
+    each pixel, (n, height, width), uint8. Images of one group (one patient) are not independent of each other;
+    `strata` are the kinds (grade, digit) that a split should keep in proportion. `partition` is the published part
+    (`train`, `test`, `test_a`, `test_b`).
+    """
+
+    images: NDArray[np.uint8] | NDArray[np.float32]
+    targets: NDArray[np.uint8]
+    names: NDArray[np.str_]
+    groups: NDArray[np.int64]
+    strata: NDArray[np.str_]
+    partition: NDArray[np.str_]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def take(self, indices: Sequence[int] | NDArray[np.int64]) -> Self:
+        """Return the images at `indices`, in that order."""
+        chosen = np.asarray(indices, dtype=np.int64)
+        return type(self)(**{field.name: getattr(self, field.name)[chosen] for field in fields(self)})
+
+    def part(self, name: str) -> Self:
+        """Return the images of one published part."""
+        return self.take(np.flatnonzero(self.partition == name))
+
+    def save(self, path: Path) -> None:
+        """Write to `path` (.npz)."""
+        with files.replacing(path) as file:
+            np.savez(file, **{field.name: getattr(self, field.name) for field in fields(self)})
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what `save` wrote; raise DataError if it is missing or torn."""
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return cls(**{field.name: arrays[field.name] for field in fields(cls)})
+        except FileNotFoundError as error:
+            raise DataError(f"{path} is missing: run `dvc repro download` first") from error
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise DataError(f"{path} is not a readable image set ({error}): run `dvc repro -f download`") from error

@@ -1,0 +1,92 @@
+"""Which training images validate: index lists, disjoint by content and, where asked, by patient."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold
+
+from dl4ia import files
+from dl4ia.config import SplitSizes
+from dl4ia.data.imageset import ImageSet
+from dl4ia.errors import DataError
+
+
+@dataclass(frozen=True)
+class Split:
+    """Indices into the training partition."""
+
+    strategy: str
+    train: tuple[int, ...]
+    validation: tuple[int, ...]
+
+    def save(self, path: Path) -> None:
+        """Write as JSON, by rename."""
+        files.write(path, json.dumps(asdict(self)).encode())
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what `save` wrote; raise DataError if it is missing or not a split."""
+        try:
+            raw = json.loads(path.read_text(encoding="utf-8"))
+            return cls(raw["strategy"], tuple(raw["train"]), tuple(raw["validation"]))
+        except FileNotFoundError as error:
+            raise DataError(f"{path} is missing: run `dvc repro split` first") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{path} is not a split ({error!r}): run `dvc repro -f split`") from error
+
+
+def no_validation(images: ImageSet) -> Split:
+    """Train on all, as Exercise 2.1 does."""
+    return Split("none", tuple(range(len(images))), ())
+
+
+def random_split(images: ImageSet, validation: float, seed: int) -> Split:
+    """Hold out `validation` images (a number if an int, a fraction if a float); equal images stay together."""
+    if isinstance(validation, int) and validation >= len(images):
+        raise DataError(f"params.yaml: split: {validation} images cannot be held out of {len(images)}")
+    splitter = GroupShuffleSplit(n_splits=1, test_size=validation, random_state=seed)
+    return _split("random", *next(splitter.split(images.images, groups=_content(images))))
+
+
+def patient_split(images: ImageSet, validation: float, seed: int) -> Split:
+    """Hold out about the fraction `validation` of the images: all of some patients.
+
+    One patient may have a fifth of all images, and then grades cannot be balanced in every fold: of the folds, the one
+    whose grades are nearest those of the whole set validates.
+    """
+    splitter = StratifiedGroupKFold(n_splits=round(1 / validation), shuffle=True, random_state=seed)
+    folds = splitter.split(images.images, images.strata, images.groups)
+    return _split("patient", *min(folds, key=lambda fold: _imbalance(images.strata, images.strata[fold[1]])))
+
+
+def _imbalance(strata: NDArray[np.str_], held_out: NDArray[np.str_]) -> float:
+    """Return how far the proportions of `held_out` are from those of `strata`."""
+    kinds = np.unique(strata)
+    return float(sum(abs((strata == kind).mean() - (held_out == kind).mean()) for kind in kinds))
+
+
+def _split(strategy: str, train: NDArray[np.int64], validation: NDArray[np.int64]) -> Split:
+    return Split(strategy, tuple(sorted(train.tolist())), tuple(sorted(validation.tolist())))
+
+
+def _content(images: ImageSet) -> list[str]:
+    """Return one key an image that only equal images share."""
+    return [hashlib.sha256(image.tobytes()).hexdigest() for image in images.images]
+
+
+def write_splits(dataset: Path, folder: Path, sizes: SplitSizes) -> None:
+    """Read the training partitions in `dataset` and write `<task>-<strategy>.json` to `folder`."""
+    digits, glands = (ImageSet.load(dataset / f"{task}-train.npz") for task in ("mnist", "warwick"))
+    for task, split in (
+        ("mnist", no_validation(digits)),
+        ("mnist", random_split(digits, sizes.mnist_validation, sizes.seed)),
+        ("warwick", no_validation(glands)),
+        ("warwick", random_split(glands, sizes.warwick_validation, sizes.seed)),
+        ("warwick", patient_split(glands, sizes.warwick_validation, sizes.seed)),
+    ):
+        split.save(folder / f"{task}-{split.strategy}.json")

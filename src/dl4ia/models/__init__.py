@@ -1,0 +1,1 @@
+"""The networks of the report, as lists of layers."""

@@ -1,0 +1,1 @@
+"""One training loop for both tasks, and what it minimises."""
