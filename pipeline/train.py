@@ -1,15 +1,24 @@
 """All seeds of one variant, side by side: `python -m pipeline.train VARIANT`."""
 
 from dl4ia import config
-from dl4ia.experiment import experiments, train_all
+from dl4ia.experiment import Progress, experiments, train_all
+from dl4ia.progress import Bars
 from dl4ia.runs import Layout
+from dl4ia.tracking import Live
 from pipeline import stage
 
 
 def main(name: str) -> None:
     """Write out/runs/<variant>/."""
-    todo = experiments(name, config.load().variant(name), Layout())
-    train_all(todo, print)
+    layout = Layout()
+    todo = experiments(name, config.load().variant(name), layout)
+    with Bars() as bars, Live(layout) as live:
+
+        def observe(progress: Progress) -> None:
+            bars(progress)
+            live(progress.experiment)
+
+        train_all(todo, observe)
 
 
 if __name__ == "__main__":

@@ -229,6 +229,14 @@ def load(path: Path = Path("params.yaml")) -> Params:
         raise ConfigError(f"{path}: {_first(error)}") from error
 
 
+def flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested sections as one, with dotted keys."""
+    found: dict[str, Any] = {}
+    for key, value in nested.items():
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return found
+
+
 def _with_defaults(raw: dict[str, Any], path: Path) -> dict[str, Any]:
     """Return `raw` with `defaults.<task>` merged under the settings of each variant."""
     defaults, variants = raw.get("defaults"), raw.get("variants")

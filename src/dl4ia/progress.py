@@ -1,0 +1,49 @@
+"""Progress on the terminal: one bar a run, nothing where the output is no terminal."""
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Never, Self
+
+from tqdm import tqdm
+
+from dl4ia.experiment import Experiment, Progress
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Bars:
+    """Shows each experiment's iterations, loss, metric and time left."""
+
+    def __init__(self) -> None:
+        self._bars: dict[Path, tqdm[Never]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for bar in self._bars.values():
+            bar.close()
+
+    def __call__(self, progress: Progress) -> None:
+        """Move the bar of an experiment to its newest point, or say how it ended."""
+        bar = self._bar(progress.experiment)
+        if progress.point is not None:
+            shown = {name.replace("/", " "): f"{value:.3f}" for name, value in progress.point.metrics.items()}
+            bar.set_postfix(shown, refresh=False)
+            bar.update(progress.point.step - bar.n)
+        elif not progress.experiment.run.finished:
+            tqdm.write(f"failed: {progress.experiment.run.status['error']}")
+
+    def _bar(self, experiment: Experiment) -> "tqdm[Never]":
+        path = experiment.run.path
+        if path not in self._bars:
+            self._bars[path] = tqdm(
+                total=experiment.variant.settings.iterations,
+                desc=f"{experiment.name}/seed-{experiment.seed}",
+                unit="it",
+                disable=None,
+                position=len(self._bars),
+            )
+        return self._bars[path]

@@ -1,0 +1,190 @@
+"""report.md: the report's exercises beside what came of them, and the tables of results/."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from dl4ia import files
+from dl4ia.config import Params, Variant
+from dl4ia.data.datasets import STAND_IN, sources
+from dl4ia.experiment import experiments
+from dl4ia.report import figures, pairs, settings
+from dl4ia.report.fit import fit_of
+from dl4ia.report.tables import SCORE, TEST, runs_table, spread, summary_table
+from dl4ia.runs import Layout
+
+CLOSE = 0.02  # from a reported figure, within which it counts as reproduced
+_TITLES = {
+    "1.1": "A fully connected network",
+    "1.2": "A convolutional network",
+    "1.3": "Pool, then ReLU",
+    "1.4": "Adam",
+    "1.5": "Variations of the classifier",
+    "2.1": "Segmentation of glands",
+    "2.2": "Variations of the segmenter",
+}
+_NAMES = {
+    "test_accuracy": "test accuracy", "test_loss": "test loss", "train_seconds": "training time [s]",
+    "test_a_dice": "test A Dice", "validation_dice": "validation Dice", "train_dice": "training Dice",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A variant as the page shows it."""
+
+    name: str
+    variant: Variant
+    row: pd.Series
+    fit: str
+    curves: Path
+
+
+def write_report(params: Params, layout: Layout, notice: str = "") -> None:
+    """Write results/{runs,summary}.csv, results/source.json, report/report.md and its pictures.
+
+    The page opens with `notice`, if there is one.
+    """
+    runs = runs_table(params, layout)
+    summary = summary_table(params, runs)
+    shutil.rmtree(layout.report, ignore_errors=True)
+    for name, table in (("runs", runs), ("summary", summary)):
+        files.write(layout.results / f"{name}.csv", table.to_csv(index=False, float_format="%.6g").encode())
+    source = sources(layout.source)
+    files.write(layout.results / "source.json", json.dumps(source, indent=2).encode() + b"\n")
+    shown = [_shown(name, variant, summary, runs, layout) for name, variant in params.variants.items()]
+    _draw_comparisons(summary, layout)
+    environment = Environment(
+        loader=PackageLoader("dl4ia", "report"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        autoescape=False,  # noqa: S701 (Markdown, of our own text)
+    )  # fmt: skip
+    environment.filters["figure"] = figure
+    page = environment.get_template("page.md.j2").render(
+        notice=notice,
+        stand_ins=[task for task, origin in source.items() if origin["source"] == STAND_IN],
+        machine=_machine(params, layout),
+        reported=[line for item in shown for line in reported(item)],
+        tasks=[_task_view(task, shown, runs, layout) for task in SCORE],
+        titles=_TITLES,
+        settings=settings,
+        orders=pairs.order_of_pool(params, runs),
+        patients=pairs.patients(params, summary),
+    )
+    files.write(layout.report / "report.md", page.encode())
+
+
+def figure(row: pd.Series, metric: str, digits: int = 3) -> str:
+    """Return `mean ± sd [low, high]` of a metric, as far as it is known."""
+    mean, sd, low, high = (row[f"{metric}_{part}"] for part in ("mean", "sd", "low", "high"))
+    if np.isnan(mean):
+        return "–"
+    if np.isnan(sd):
+        return f"{mean:.{digits}f}"
+    return f"{mean:.{digits}f} ± {sd:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def reported(item: Shown) -> list[dict[str, str]]:
+    """Return a line for each figure that the report gives of a variant: it, ours, and what to think of it."""
+    lines = []
+    for key, value in item.variant.reported.items():
+        if key == "train_seconds":
+            ours, remark = f"{item.row[key]:.0f}", f"{value / item.row[key]:.0f} times as fast"
+        else:
+            ours, remark = figure(item.row, key), _remark(item, key, float(item.row[f"{key}_mean"]) - value)
+        digits = 0 if key == "train_seconds" else 3
+        line = {"variant": item.name, "what": _NAMES.get(key, key), "reported": f"{value:.{digits}f}"}
+        lines.append(line | {"ours": ours, "remark": remark})
+    return lines
+
+
+def _remark(item: Shown, key: str, difference: float) -> str:
+    better = difference < 0 if key.endswith("loss") else difference > 0
+    if abs(difference) <= CLOSE:
+        return f"reproduced ({difference:+.3f})"
+    if better:
+        return f"better ({difference:+.3f})"
+    dead = int(item.row["seeds"] - item.row["learned"])
+    if dead:
+        return f"lower ({difference:+.3f}): {dead} of {item.row['seeds']} runs never learned and count as 0; see below"
+    return (
+        f"not reached ({difference:+.3f}): the report's preparation of the images is not public, and it gives one run"
+    )
+
+
+def _shown(name: str, variant: Variant, summary: pd.DataFrame, runs: pd.DataFrame, layout: Layout) -> Shown:
+    done = [item.run for item in experiments(name, variant, layout) if item.run.finished]
+    histories = [run.history for run in done]
+    curves = layout.report / "figures" / f"curves-{name}.png"
+    figures.save(figures.curves(histories, SCORE[variant.task]), curves)
+    finished = runs[(runs["variant"] == name) & (runs["state"] == "finished")]
+    fit = fit_of(SCORE[variant.task], finished, histories).sentence
+    return Shown(name, variant, summary.set_index("variant").loc[name], fit, curves.relative_to(layout.report))
+
+
+def _draw_comparisons(summary: pd.DataFrame, layout: Layout) -> None:
+    for task, metric in TEST.items():
+        rows = summary[summary["task"] == task]
+        label = _NAMES[metric]
+        figures.save(figures.comparison(rows, metric, label), layout.report / "figures" / f"comparison-{task}.png")
+
+
+def _task_view(task: str, shown: Sequence[Shown], runs: pd.DataFrame, layout: Layout) -> dict[str, Any]:
+    """Return what the page says of a task: its variants by exercise, its best run, and who never learned."""
+    mine = [item for item in shown if item.variant.task == task]
+    best = _best(task, runs)
+    folder = layout.evaluation(str(best["variant"])) / "runs" / f"seed-{best['seed']}"
+    pictures = layout.report / "figures"
+    part = TEST[task].removesuffix(f"_{SCORE[task]}")
+    files.write(pictures / f"confusion-{task}.png", (folder / f"confusion-{part}.png").read_bytes())
+    files.write(pictures / f"examples-{task}.png", (folder / "examples.png").read_bytes())
+    if task == "warwick":
+        with np.load(folder / "examples.npz", allow_pickle=False) as examples:
+            figures.save(figures.segmentation(dict(examples), 0), pictures / "worst-segmentation.png")
+    return {
+        "name": task,
+        "score": SCORE[task],
+        "test": TEST[task],
+        "exercises": {
+            number: [item for item in mine if item.variant.exercise == number] for number in _exercises(mine)
+        },
+        "best": best,
+        "confusion": pd.read_csv(folder / f"confusion-{part}.csv", index_col="true"),
+        "dying": [_learners(item, runs) for item in mine if item.row["learned"] < item.row["seeds"]],
+    }
+
+
+def _best(task: str, runs: pd.DataFrame) -> pd.Series:
+    """Return the run to look at: of the variant with the best mean validation score, the best seed; no test decides."""
+    score = f"validation_{SCORE[task]}"
+    mine = runs[(runs["task"] == task) & runs[score].notna()]
+    variant = mine.groupby("variant", sort=False)[score].mean().idxmax()
+    return mine.loc[mine[mine["variant"] == variant][score].idxmax()]
+
+
+def _learners(item: Shown, runs: pd.DataFrame) -> dict[str, Any]:
+    mine = runs[(runs["variant"] == item.name) & runs["learned"].eq(other=True)]
+    metrics = [f"{part}_dice{how}" for part in ("train", "test_a", "test_b") for how in ("", "_pooled")]
+    row = pd.Series({key: value for metric in metrics for key, value in spread(metric, mine[metric]).items()})
+    return {"name": item.name, "seeds": item.row["seeds"], "learned": len(mine), "row": row, "metrics": metrics}
+
+
+def _exercises(shown: Sequence[Shown]) -> list[str]:
+    return list(dict.fromkeys(item.variant.exercise for item in shown))
+
+
+def _machine(params: Params, layout: Layout) -> str:
+    """Return what the runs were done with and on, each combination once."""
+    told: dict[str, None] = {}
+    for name, variant in params.variants.items():
+        for item in experiments(name, variant, layout):
+            status = item.run.status
+            versions = ", ".join(f"{library} {version}" for library, version in status["versions"].items())
+            told[f"{status['device']} ({status['machine']}), {versions}, commit {status['git_commit'][:10]}"] = None
+    return "; ".join(told)
