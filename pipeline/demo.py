@@ -22,8 +22,8 @@ from pipeline import stage
 _FRACTION = 20  # of the iterations of the real thing
 _POINTS = 5  # of each curve
 _NOTICE = (
-    f"**A demonstration**: one seed and a {_FRACTION}th of the iterations. It shows what there is to see; its figures are "
-    "no results."
+    f"**A demonstration**: one seed and a {_FRACTION}th of the iterations. It shows what there is to see; its figures "
+    "are no results."
 )
 
 

@@ -113,9 +113,8 @@ def _remark(item: Shown, key: str, difference: float) -> str:
     dead = int(item.row["seeds"] - item.row["learned"])
     if dead:
         return f"lower ({difference:+.3f}): {dead} of {item.row['seeds']} runs never learned and count as 0; see below"
-    return (
-        f"not reached ({difference:+.3f}): the report's preparation of the images is not public, and it gives one run"
-    )
+    prepared = "its preparation of the images is not public, and " if item.variant.task == "warwick" else ""
+    return f"not reached ({difference:+.3f}): {prepared}the report gives one run, without its spread"
 
 
 def _shown(name: str, variant: Variant, summary: pd.DataFrame, runs: pd.DataFrame, layout: Layout) -> Shown:

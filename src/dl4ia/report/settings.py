@@ -58,8 +58,8 @@ def quirks(variant: Variant) -> list[str]:
         )
     if network.kind == "cnn" and network.log_softmax:
         found.append(
-            "`log_softmax`: as listed, the net ends in a log-softmax before a loss that applies one itself; twice gives "
-            "the same values as once, so this changes nothing."
+            "`log_softmax`: as listed, the net ends in a log-softmax before a loss that applies one itself; twice "
+            "gives the same values as once, so this changes nothing."
         )
     if network.kind == "cnn" and network.activation == "hardtanh":
         found.append(
