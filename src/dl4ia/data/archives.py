@@ -144,7 +144,7 @@ def _download(urls: list[str], known_hash: str | None, path: Path) -> None:
     """Bring the first of `urls` that answers to `path`; raise UnavailableError if none does."""
     reasons = []
     for url in urls:
-        progress = tqdm(desc=path.name, unit="B", unit_scale=True, disable=None, leave=False)
+        progress = tqdm(total=1, desc=path.name, unit="B", unit_scale=True, disable=None, leave=False)  # pooch sets it
         downloader = pooch.HTTPDownloader(progressbar=progress, timeout=_TIMEOUT)
         try:
             pooch.retrieve(url, known_hash, fname=path.name, path=path.parent, downloader=downloader)

@@ -41,7 +41,7 @@ def read(folder: Path, parts: tuple[str, ...]) -> ImageSet:
     """
     grades = _grades(folder / "Grade.csv")
     chosen = grades[grades["partition"].isin(parts)]
-    pairs = Parallel(n_jobs=-1)(delayed(_prepare)(folder, name) for name in chosen["name"])
+    pairs = Parallel(n_jobs=-1, prefer="threads")(delayed(_prepare)(folder, name) for name in chosen["name"])
     return ImageSet(
         images=np.stack([stains for stains, _ in pairs]),
         targets=np.stack([mask for _, mask in pairs]),

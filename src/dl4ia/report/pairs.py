@@ -33,8 +33,8 @@ def order_of_pool(params: Params, runs: pd.DataFrame) -> list[str]:
         sentences.append(
             f"`{first}` and `{second}` differ in the order of pool and ReLU alone. Both orders compute the same (the "
             f"maximum of rectified values is the rectified maximum): in {same} of {len(one)} seeds the test loss is "
-            f"equal to the last digit. A difference in accuracy, as reported, comes from another start; one in time is real: "
-            f"pooling first leaves a quarter of the values to rectify."
+            f"equal to the last digit. A difference in accuracy, as reported, comes from another start; one in time is "
+            f"real: pooling first leaves a quarter of the values to rectify."
         )
     return sentences
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from dl4ia.config import Params
 from dl4ia.errors import RunError
-from dl4ia.evaluation import read_json
+from dl4ia.evaluation import CLASSES, read_json
 from dl4ia.experiment import experiments, network_for
 from dl4ia.metrics.statistics import summarize
 from dl4ia.models.layers import weight_count
@@ -15,13 +15,15 @@ from dl4ia.runs import Layout
 
 SCORE = {"mnist": "accuracy", "warwick": "dice"}
 TEST = {"mnist": "test_accuracy", "warwick": "test_a_dice"}
+_INFORMED = 0.99  # of the loss of equal guesses, ln(classes), below which a network tells something
 _KEYS = ["variant", "task", "exercise", "seed", "state", "learned", "threads", "train_seconds"]
 
 
 def runs_table(params: Params, layout: Layout) -> pd.DataFrame:
     """Return a row a run: how it went, and every metric of it that was evaluated.
 
-    A segmenter has `learned` if it finds any gland in its training images: one whose last ReLU died does not.
+    A run has `learned` if its training loss is below that of guessing the same everywhere, which is all that a network
+    can do whose last ReLU died.
     """
     rows = []
     for name, variant in params.variants.items():
@@ -32,7 +34,7 @@ def runs_table(params: Params, layout: Layout) -> pd.DataFrame:
             if experiment.run.finished:
                 found = layout.evaluation(name) / "runs" / f"seed-{experiment.seed}" / "metrics.json"
                 metrics = {key.replace("/", "_"): value for key, value in read_json(found).items()}
-                row |= metrics | {"learned": metrics[f"train_{SCORE[variant.task]}"] > 0}
+                row |= metrics | {"learned": metrics["train_loss"] < _INFORMED * math.log(len(CLASSES[variant.task]))}
             rows.append(row)
     table = pd.DataFrame(rows)
     return table[_KEYS + [column for column in table if column not in _KEYS]]

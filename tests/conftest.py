@@ -1,0 +1,62 @@
+"""Small working copies, made of the stand-in."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dl4ia import config
+from dl4ia.config import Params, Variant
+from dl4ia.data import builtin, mnist
+from dl4ia.data.imageset import ImageSet
+from dl4ia.data.splits import write_splits
+from dl4ia.runs import Layout
+
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _few_threads():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def params() -> Params:
+    """The committed experiments."""
+    return config.load(ROOT / "params.yaml")
+
+
+@pytest.fixture(scope="session")
+def glands() -> ImageSet:
+    return builtin.glands(("train", "test_a", "test_b"))
+
+
+@pytest.fixture(scope="session")
+def digits() -> ImageSet:
+    """A few hundred digits of the stand-in."""
+    full = builtin.digits("test")
+    return mnist.digits(full.images[:600], full.targets[:600], "train")
+
+
+@pytest.fixture
+def layout(tmp_path: Path, glands: ImageSet, digits: ImageSet) -> Layout:
+    """A working copy with datasets and splits: digits, and drawn glands."""
+    layout = Layout(tmp_path)
+    digits.take(range(400)).save(layout.dataset("mnist", "train"))
+    mnist.digits(digits.images[400:], digits.targets[400:], "test").save(layout.dataset("mnist", "test"))
+    glands.part("train").save(layout.dataset("warwick", "train"))
+    glands.take(np.flatnonzero(glands.partition != "train")).save(layout.dataset("warwick", "test"))
+    source = '{"source": "stand-in"}'
+    layout.source.write_text(f'{{"mnist": {source}, "warwick": {source}}}')
+    sizes = config.SplitSizes(seed=0, mnist_validation=50, warwick_validation=0.2)
+    write_splits(layout.source.parent, layout.splits, sizes)
+    return layout
+
+
+def shortened(variant: Variant, **changes: object) -> Variant:
+    """Return a variant that trains in a second."""
+    short = {"seeds": (0,), "iterations": 4, "batch_size": 4, "evaluate_every": 2} | changes
+    return variant.model_copy(update={"settings": variant.settings.model_copy(update=short)})

@@ -1,0 +1,245 @@
+"""Bringing the published files, by every way there is, from sets that are as published but for their size."""
+
+import hashlib
+import http.server
+import io
+import os
+import shutil
+import threading
+import zipfile
+from functools import partial
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+
+from dl4ia.data import archives, mnist, warwick
+from dl4ia.data.archives import fetch
+from dl4ia.data.datasets import prepare, sources
+from dl4ia.data.imageset import ImageSet
+from dl4ia.errors import DataError, UnavailableError
+
+NAMES = ["train_1", "train_2", "train_10", "testA_1", "testB_1"]
+
+
+def bmp(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    iio.imwrite(buffer, pixels, extension=".bmp")
+    return buffer.getvalue()
+
+
+def published_warwick() -> dict[str, bytes]:
+    rng = np.random.default_rng(0)
+    rows = [f"{name},{index + 1}, benign, healthy" for index, name in enumerate(NAMES)]
+    files = {"Grade.csv": "\n".join(["name,patient ID, grade (GlaS), grade (2015)", *rows]).encode()}
+    for name in NAMES:
+        files[f"{name}.bmp"] = bmp(rng.integers(0, 255, (52, 77, 3), dtype=np.uint8))
+        files[f"{name}_anno.bmp"] = bmp(rng.integers(0, 3, (52, 77), dtype=np.uint8))
+    return files
+
+
+def published_mnist() -> dict[str, bytes]:
+    return {name: name.encode() for name in mnist.MD5}
+
+
+def write_zip(path: Path, files: dict[str, bytes], folder: str = warwick.UNPACKED) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(f"{folder}/{name}", content)
+
+
+@pytest.fixture
+def mirror(tmp_path, monkeypatch) -> Path:
+    """A mirror of a small set; what counts as published is changed to it, and no network is asked."""
+    warwick_files, mnist_files = published_warwick(), published_mnist()
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in warwick_files.items()}
+    monkeypatch.setattr(warwick, "checksums", lambda: sums)
+    for name, content in mnist_files.items():
+        monkeypatch.setitem(mnist.MD5, name, hashlib.md5(content).hexdigest())
+    folder = tmp_path / "mirror"
+    write_zip(folder / "warwick" / warwick.ZIP, warwick_files)
+    (folder / "mnist").mkdir()
+    for name, content in mnist_files.items():
+        (folder / "mnist" / name).write_bytes(content)
+    monkeypatch.setenv("DL4IA_MIRROR", str(folder))
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+@pytest.fixture
+def data(tmp_path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.mark.parametrize("dataset", ["mnist", "warwick"])
+def test_files_come_from_a_mirror_and_then_lie_in_data(mirror, data, dataset):
+    assert fetch(dataset, data, "auto") == "mirror"
+    assert fetch(dataset, data, "auto") == "local"
+    expected = published_mnist() if dataset == "mnist" else published_warwick()
+    assert {path.name: path.read_bytes() for path in (data / dataset).iterdir()} == expected
+    assert not list(data.parent.glob(".dl4ia-*"))
+
+
+@pytest.mark.parametrize("place", ["warwick", "", warwick.UNPACKED])
+def test_an_unpacked_folder_is_as_good_as_the_zip(mirror, data, place):
+    shutil.rmtree(mirror / "warwick")
+    (mirror / place).mkdir(exist_ok=True)
+    for name, content in published_warwick().items():
+        (mirror / place / name).write_bytes(content)
+    assert fetch("warwick", data, "mirror") == "mirror"
+
+
+def test_a_zip_that_was_put_into_data_is_unpacked(mirror, data):
+    write_zip(data / warwick.ZIP, published_warwick())
+    assert fetch("warwick", data, "local") == "local"
+
+
+@pytest.fixture
+def server(mirror, monkeypatch):
+    """The mirror, served over HTTP."""
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=mirror)
+    monkeypatch.setattr(http.server.SimpleHTTPRequestHandler, "log_message", lambda *_: None)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as serving:
+        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        monkeypatch.setenv("DL4IA_MIRROR", f"http://127.0.0.1:{serving.server_port}")
+        yield mirror
+        serving.shutdown()
+
+
+@pytest.mark.parametrize("dataset", ["mnist", "warwick"])
+@pytest.mark.usefixtures("server")
+def test_a_mirror_may_be_an_address(data, dataset):
+    assert fetch(dataset, data, "mirror") == "mirror"
+
+
+def test_an_interrupted_download_goes_on_with_what_is_missing(server, data):
+    fetch("mnist", data, "mirror")
+    kept, lost = sorted((data / "mnist").iterdir())[:2]
+    lost.unlink()
+    (server / "mnist" / kept.name).unlink()  # what is there is not asked for again
+    assert fetch("mnist", data, "auto") == "mirror"
+
+
+def test_an_address_that_does_not_answer_is_unavailable(mirror, data, monkeypatch):
+    monkeypatch.setenv("DL4IA_MIRROR", "http://127.0.0.1:9")
+    for dataset in ("mnist", "warwick"):
+        with pytest.raises(UnavailableError, match="no answer from http://127.0.0.1:9/"):
+            fetch(dataset, data, "mirror")
+    assert not data.exists() or not any(path.is_file() for path in data.rglob("*"))
+
+
+def test_a_torn_zip_is_named_and_leaves_nothing(mirror, data):
+    archive = mirror / "warwick" / warwick.ZIP
+    archive.write_bytes(archive.read_bytes()[:-200])
+    with pytest.raises(DataError, match=f"{warwick.ZIP} is torn or no zip archive"):
+        fetch("warwick", data, "auto")
+    assert not (data / "warwick").exists()
+
+
+def test_a_zip_with_a_damaged_member_is_named_and_leaves_nothing(mirror, data):
+    archive = mirror / "warwick" / warwick.ZIP
+    content = bytearray(archive.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    archive.write_bytes(content)
+    with pytest.raises(DataError, match=warwick.ZIP):
+        fetch("warwick", data, "auto")
+    assert not (data / "warwick").exists()
+
+
+def test_a_tampered_member_is_not_believed(mirror, data):
+    write_zip(mirror / "warwick" / warwick.ZIP, published_warwick() | {"train_2.bmp": b"other"})
+    with pytest.raises(DataError, match=r"train_2\.bmp is not the published file"):
+        fetch("warwick", data, "auto")
+    assert not (data / "warwick").exists()
+
+
+def test_a_missing_annotation_is_named(mirror, data):
+    files = published_warwick()
+    del files["train_1_anno.bmp"]
+    write_zip(mirror / "warwick" / warwick.ZIP, files)
+    with pytest.raises(DataError, match=r"train_1_anno\.bmp is missing from the archive"):
+        fetch("warwick", data, "auto")
+
+
+def test_a_file_lost_from_data_is_named(mirror, data):
+    fetch("warwick", data, "auto")
+    (data / "warwick" / "testA_1_anno.bmp").unlink()
+    with pytest.raises(DataError, match=r"testA_1_anno\.bmp is missing: restore it, or delete"):
+        fetch("warwick", data, "auto")
+
+
+def test_a_changed_file_in_data_is_named(mirror, data):
+    fetch("mnist", data, "auto")
+    path = data / "mnist" / "t10k-labels-idx1-ubyte.gz"
+    path.write_bytes(b"changed")
+    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte\.gz is not the published file"):
+        fetch("mnist", data, "auto")
+
+
+def test_an_archive_cannot_write_outside_its_folder(mirror, data):
+    write_zip(mirror / "warwick" / warwick.ZIP, published_warwick(), folder="../../..")
+    fetch("warwick", data, "auto")
+    assert {path.parent for path in data.parent.rglob("train_1.bmp")} == {data / "warwick"}
+
+
+def test_an_archive_that_explodes_is_refused(mirror, data, monkeypatch):
+    monkeypatch.setattr(archives, "_LARGEST_MEMBER", 1000)
+    with pytest.raises(DataError, match=r"would unpack to \d+ bytes"):
+        fetch("warwick", data, "auto")
+
+
+def test_without_any_source_each_says_why(tmp_path, data, monkeypatch):
+    monkeypatch.delenv("DL4IA_MIRROR", raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(archives.__dict__, "_publisher", lambda *_: (_ for _ in ()).throw(UnavailableError("offline")))
+    with pytest.raises(
+        UnavailableError, match=r"local: .*remote: .*mirror: DL4IA_MIRROR is not set; publisher: offline"
+    ):
+        fetch("warwick", data, "auto")
+
+
+def test_one_source_asked_for_is_that_source_or_an_error(tmp_path, data, monkeypatch):
+    monkeypatch.delenv("DL4IA_MIRROR", raising=False)
+    with pytest.raises(UnavailableError, match="mirror: DL4IA_MIRROR is not set"):
+        prepare(data, tmp_path / "out", "mirror")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_stand_in_is_said_to_be_one(tmp_path, data):
+    prepare(data, tmp_path / "out", "stand-in")
+    assert {origin["source"] for origin in sources(tmp_path / "out" / "source.json").values()} == {"stand-in"}
+    assert not data.exists()
+
+
+@pytest.mark.skipif("DL4IA_MIRROR" not in os.environ, reason="needs the published files: set DL4IA_MIRROR")
+def test_the_published_files_become_the_sets_they_are_known_as(tmp_path, data):
+    prepare(data, tmp_path / "out", "mirror")
+    sets = {path.stem: ImageSet.load(path) for path in (tmp_path / "out").glob("*.npz")}
+    assert {name: len(found) for name, found in sets.items()} == {
+        "mnist-train": 60_000, "mnist-test": 10_000, "warwick-train": 85, "warwick-test": 80
+    }  # fmt: skip
+    assert np.bincount(sets["mnist-train"].targets)[1] == 6742
+    train = sets["warwick-train"]
+    patients = dict(zip(*np.unique(train.groups, return_counts=True), strict=True))
+    assert patients == {
+        1: 12,
+        2: 16,
+        3: 8,
+        4: 4,
+        5: 4,
+        6: 4,
+        7: 4,
+        8: 1,
+        9: 8,
+        10: 15,
+        11: 4,
+        13: 1,
+        14: 1,
+        15: 1,
+        16: 2,
+    }
+    assert [len(sets["warwick-test"].part(part)) for part in ("test_a", "test_b")] == [60, 20]
+    assert train.names[0] == "train_1"
+    assert train.names[-1] == "train_85"

@@ -1,0 +1,103 @@
+import json
+
+import pandas as pd
+from mlflow import MlflowClient
+
+from tests.end_to_end.conftest import KEPT
+
+
+def test_every_stage_leaves_what_it_promises(reproduced):
+    there = {str(path.relative_to(reproduced.path)) for path in reproduced.path.rglob("*") if path.is_file()}
+    for name in KEPT:
+        for seed in (0, 1):
+            assert {
+                f"out/runs/{name}/seed-{seed}/{file}" for file in ("config.json", "history.csv", "model.safetensors")
+            } <= there
+            assert (
+                f"out/evaluation/{name}/runs/seed-{seed}/confusion-test{'' if name == 'mnist-fc' else '_a'}.png"
+                in there
+            )
+    assert {"results/summary.csv", "results/runs.csv", "results/source.json", "report/report.md"} <= there
+    assert "**Not the real data.**" in (reproduced.path / "report" / "report.md").read_text()
+
+
+def test_runs_are_in_mlflow_while_nothing_was_published_by_hand(reproduced):
+    client = MlflowClient(f"sqlite:///{reproduced.path}/mlflow.db")
+    ids = [experiment.experiment_id for experiment in client.search_experiments()]
+    runs = client.search_runs(ids)
+    assert sorted(run.info.run_name for run in runs) == sorted(
+        f"{name}/seed-{seed}" for name in KEPT for seed in (0, 1)
+    )
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    assert all("validation/loss" in run.data.metrics for run in runs)
+
+
+def test_a_second_repro_does_nothing(reproduced):
+    again = reproduced.run("dvc", "repro")
+    assert "Running stage" not in again.stdout
+    assert "up to date" in again.stdout
+    assert not reproduced.run("git", "status", "--porcelain").stdout
+
+
+def test_metrics_and_plots_are_there_for_dvc(reproduced):
+    metrics = json.loads(reproduced.run("dvc", "metrics", "show", "--json").stdout)
+    shown = metrics[""]["data"]["out/evaluation/mnist-fc/metrics.json"]["data"]
+    summary = pd.read_csv(reproduced.path / "results" / "summary.csv", index_col="variant")
+    assert abs(shown["test_accuracy"] - summary.loc["mnist-fc", "test_accuracy_mean"]) < 1e-4
+    assert "file://" in reproduced.run("dvc", "plots", "show").stdout
+
+
+def test_a_second_working_copy_gets_all_by_pull_and_shows_it(reproduced, tmp_path):
+    remote = tmp_path / "remote"
+    reproduced.run("dvc", "remote", "add", "-d", "-f", "--local", "shared", str(remote))
+    reproduced.run("dvc", "push")
+    other = type(reproduced)(tmp_path / "second")
+    reproduced.run("git", "clone", "-q", ".", str(other.path))
+    other.run("dvc", "remote", "add", "-d", "--local", "shared", str(remote))
+    other.run("dvc", "pull")
+    assert "Running stage" not in other.run("dvc", "repro").stdout
+    assert not (other.path / "mlflow.db").exists()
+    assert "6 runs are in MLflow" in other.run("python", "-m", "pipeline.publish").stdout
+    client = MlflowClient(f"sqlite:///{other.path}/mlflow.db")
+    runs = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+    assert len(runs) == 6
+    assert all(client.get_run(run.info.run_id).outputs.model_outputs for run in runs)
+    assert all("test/accuracy" in run.data.metrics or "test_a/dice" in run.data.metrics for run in runs)
+
+
+def test_changing_one_variant_retrains_that_one_alone(reproduced, tmp_path):
+    other = type(reproduced)(tmp_path / "changed")
+    reproduced.run("git", "clone", "-q", ".", str(other.path))
+    other.run("dvc", "cache", "dir", "--local", str(reproduced.path / ".dvc" / "cache"))
+    other.run("dvc", "checkout")
+    other.edit(lambda content: content["variants"]["mnist-fc"]["settings"].update(iterations=20))
+    status = other.run("dvc", "repro", "--dry").stdout
+    ran = [line.split("'")[1] for line in status.splitlines() if line.startswith("Running stage")]
+    assert ran == ["train@mnist-fc", "evaluate@mnist-fc", "report"]
+
+
+def test_bad_input_is_one_line_and_leaves_what_was_there(reproduced, tmp_path):
+    other = type(reproduced)(tmp_path / "bad")
+    reproduced.run("git", "clone", "-q", ".", str(other.path))
+    other.run("dvc", "cache", "dir", "--local", str(reproduced.path / ".dvc" / "cache"))
+    other.run("dvc", "checkout")
+    unknown = other.run("python", "-m", "pipeline.train", "mnist-fx", check=False)
+    assert unknown.returncode == 1
+    assert unknown.stderr.strip() == "error: variant 'mnist-fx' is not in params.yaml; did you mean 'mnist-fc'?"
+    other.edit(lambda content: content["defaults"]["mnist"].update(batchsize=3))
+    for stage in ("download", "split", "report"):
+        failed = other.run("python", "-m", f"pipeline.{stage}", check=False)
+        assert failed.returncode == 1
+        assert "batchsize: unknown key; did you mean 'batch_size'?" in failed.stderr
+        assert len(failed.stderr.strip().splitlines()) == 1
+    assert not other.run("git", "status", "--porcelain", "results", "report").stdout
+
+
+def test_a_source_that_cannot_be_had_is_one_line(reproduced, tmp_path):
+    other = type(reproduced)(tmp_path / "offline")
+    reproduced.run("git", "clone", "-q", ".", str(other.path))
+    other.edit(lambda content: content["data"].update(source="mirror"))
+    failed = other.run("python", "-m", "pipeline.download", check=False, DL4IA_MIRROR="http://127.0.0.1:9")
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("error: mnist is not to be had (mirror: no answer from http://127.0.0.1:9/")
+    assert not (other.path / "out").exists()

@@ -1,0 +1,159 @@
+import logging
+
+import mlflow
+import numpy as np
+import pytest
+import torch
+from mlflow import MlflowClient
+from mlflow.entities import Metric
+
+from dl4ia import tracking
+from dl4ia.data.imageset import ImageSet
+from dl4ia.errors import UserError
+from dl4ia.evaluation import evaluate_variant
+from dl4ia.experiment import Experiment, Normalization, experiments, network_for, train
+from dl4ia.report.figures import draw_run
+from tests.conftest import shortened
+
+NAME = "mnist-fc"
+
+
+@pytest.fixture(autouse=True)
+def _own_database(monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    yield
+    mlflow.set_tracking_uri(None)
+
+
+@pytest.fixture
+def experiment(params, layout) -> Experiment:
+    experiment = Experiment(NAME, shortened(params.variant(NAME)), 0, layout)
+    train(experiment, lambda _: None)
+    return experiment
+
+
+@pytest.fixture
+def evaluated(experiment) -> Experiment:
+    for folder in evaluate_variant(NAME, experiment.variant, experiment.layout):
+        draw_run(folder)
+    return experiment
+
+
+def publish(experiment) -> MlflowClient:
+    assert tracking.publish({NAME: experiment.variant}, experiment.layout) == 1
+    return MlflowClient(f"sqlite:///{experiment.layout.root}/mlflow.db")
+
+
+def shown(client):
+    found = client.get_experiment_by_name("mnist-classification")
+    return [client.get_run(run.info.run_id) for run in client.search_runs([found.experiment_id])]
+
+
+def test_a_run_is_shown_with_all_there_is_to_know(evaluated):
+    client = publish(evaluated)
+    (run,) = shown(client)
+    assert run.info.run_name == "mnist-fc/seed-0"
+    assert run.info.status == "FINISHED"
+    assert run.data.params["optimizer.kind"] == "adam"
+    assert run.data.params["weights"] == "66320"
+    assert run.data.tags["exercise"] == "1.1"
+    assert run.data.tags["data_source"] == "stand-in"
+    assert run.data.tags["run_key"] == evaluated.run.key
+    assert {"train/loss", "validation/accuracy", "test/accuracy", "final/train/accuracy"} <= set(run.data.metrics)
+    assert run.inputs.dataset_inputs[0].dataset.name == "MNIST"
+    assert len(run.outputs.model_outputs) == 1
+    artifacts = {artifact.path for artifact in client.list_artifacts(run.info.run_id, "evaluation")}
+    assert {"evaluation/confusion-test.png", "evaluation/confusion-test.csv", "evaluation/examples.png"} <= artifacts
+
+
+def test_publishing_twice_leaves_one_run_and_each_point_once(evaluated):
+    publish(evaluated)
+    client = publish(evaluated)
+    (run,) = shown(client)
+    history = client.get_metric_history(run.info.run_id, "validation/loss")
+    assert [metric.step for metric in history] == evaluated.run.history["step"].tolist()
+    assert len(client.get_metric_history(run.info.run_id, "test/accuracy")) == 1
+    assert len(run.outputs.model_outputs) == 1
+
+
+def test_what_came_later_is_added_to_the_same_run(experiment):
+    client = publish(experiment)
+    assert "test/accuracy" not in shown(client)[0].data.metrics
+    evaluate_variant(NAME, experiment.variant, experiment.layout)
+    publish(experiment)
+    (run,) = shown(client)
+    assert "test/accuracy" in run.data.metrics
+
+
+def test_points_that_got_through_before_a_crash_are_not_sent_again(experiment):
+    client = tracking._connect(experiment.layout)
+    run = tracking._create(client, experiment, experiment.run.status)
+    first = experiment.run.history.iloc[0]
+    stamp = tracking._milliseconds(experiment.run.status, first["seconds"])
+    client.log_batch(run.info.run_id, [Metric("train/loss", float(first["train/loss"]), stamp, int(first["step"]))])
+    publish(experiment)
+    history = client.get_metric_history(run.info.run_id, "train/loss")
+    assert sorted(metric.step for metric in history) == experiment.run.history["step"].tolist()
+
+
+def test_a_curve_in_pieces_has_the_timestamps_of_the_training(experiment):
+    client = publish(experiment)
+    (run,) = shown(client)
+    history = client.get_metric_history(run.info.run_id, "train/loss")
+    seconds = [(metric.timestamp - 1000 * experiment.run.status["started"]) / 1000 for metric in history]
+    np.testing.assert_allclose(seconds, experiment.run.history["seconds"], atol=0.002)
+
+
+def test_the_model_takes_raw_images_and_gives_the_networks_logits(experiment, layout):
+    client = publish(experiment)
+    (run,) = shown(client)
+    mlflow.set_tracking_uri(f"sqlite:///{layout.root}/mlflow.db")
+    model = mlflow.pytorch.load_model(f"models:/{run.outputs.model_outputs[0].model_id}")
+    images = ImageSet.load(layout.dataset("mnist", "test")).images[:5]
+    network = network_for(experiment.variant).eval()
+    network.load_state_dict(experiment.run.weights)
+    standard = Normalization(**experiment.run.config["normalization"]).apply(images)
+    torch.testing.assert_close(model(torch.from_numpy(images).float()), network(standard))
+
+
+def test_runs_are_shown_while_they_train(params, layout):
+    experiment = Experiment(NAME, shortened(params.variant(NAME)), 0, layout)
+    with tracking.Live(layout) as live:
+        train(experiment, lambda progress: live(progress.experiment))
+    client = MlflowClient(f"sqlite:///{layout.root}/mlflow.db")
+    (run,) = shown(client)
+    assert run.info.status == "FINISHED"
+    assert len(client.get_metric_history(run.info.run_id, "train/loss")) == 2
+
+
+def test_a_run_that_is_being_trained_is_running_and_one_that_was_left_is_killed(experiment):
+    status = experiment.run.status
+    experiment.run.write_status(status | {"state": "running"})
+    client = tracking._connect(experiment.layout)
+    tracking._publish(client, experiment, live=True)
+    assert shown(client)[0].info.status == "RUNNING"
+    publish(experiment)
+    assert shown(client)[0].info.status == "KILLED"
+
+
+def test_a_failed_run_is_shown_as_failed(experiment):
+    experiment.run.write_status(experiment.run.status | {"state": "failed"})
+    assert shown(publish(experiment))[0].info.status == "FAILED"
+
+
+def test_a_server_that_is_gone_is_said_once_and_costs_the_training_nothing(params, layout, monkeypatch, caplog):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    variant = shortened(params.variant(NAME), seeds=(0, 1), iterations=10)
+    with caplog.at_level(logging.WARNING, "dl4ia"), tracking.Live(layout) as live:
+        for experiment in experiments(NAME, variant, layout):
+            train(experiment, lambda progress: live(progress.experiment))
+    assert all(experiment.run.finished for experiment in experiments(NAME, variant, layout))
+    warnings = [record for record in caplog.records if record.name.startswith("dl4ia")]
+    assert len(warnings) == 1
+    assert "`make publish` catches up" in warnings[0].getMessage()
+
+
+def test_asking_for_a_server_that_is_gone_is_an_error(experiment, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    with pytest.raises(UserError, match="MLflow at http://127.0.0.1:9 did not take the runs"):
+        tracking.publish({NAME: experiment.variant}, experiment.layout)
