@@ -7,17 +7,17 @@ is touched. The published files are brought to data/ where they can be had, as b
 from pathlib import Path
 
 from dl4ia import config
-from dl4ia.config import Params
+from dl4ia.config import Params, Variant
 from dl4ia.data.datasets import prepare
 from dl4ia.data.splits import write_splits
-from dl4ia.evaluation import evaluate_variant
 from dl4ia.experiment import experiments, train_all
+from dl4ia.parallel import Emit, run_side_by_side
 from dl4ia.progress import Bars
-from dl4ia.report.figures import draw_run
 from dl4ia.report.page import write_report
 from dl4ia.runs import Layout
 from dl4ia.tracking import publish
 from pipeline import stage
+from pipeline.evaluate import evaluate
 
 _FRACTION = 20  # of the iterations of the real thing
 _POINTS = 5  # of each curve
@@ -35,12 +35,15 @@ def main() -> None:
     todo = [item for name, variant in params.variants.items() for item in experiments(name, variant, layout)]
     with Bars() as bars:
         train_all(todo, bars)
-    for name, variant in params.variants.items():
-        for folder in evaluate_variant(name, variant, layout):
-            draw_run(folder)
+    jobs = [(name, variant, layout) for name, variant in params.variants.items()]
+    run_side_by_side(_evaluate, jobs, print)
     write_report(params, layout, _NOTICE)
     count = publish(params.variants, layout)
     print(f"report: {layout.report / 'report.md'}\nMLflow: {count} runs, `make demo-ui` shows them")  # noqa: T201
+
+
+def _evaluate(job: tuple[str, Variant, Layout], _emit: Emit) -> None:
+    evaluate(*job)
 
 
 def small(params: Params) -> Params:

@@ -130,7 +130,7 @@ def test_a_run_that_is_being_trained_is_running_and_one_that_was_left_is_killed(
     status = experiment.run.status
     experiment.run.write_status(status | {"state": "running"})
     client = tracking._connect(experiment.layout)
-    tracking._publish(client, experiment, live=True)
+    tracking._follow(client, experiment)
     assert shown(client)[0].info.status == "RUNNING"
     publish(experiment)
     assert shown(client)[0].info.status == "KILLED"

@@ -52,7 +52,7 @@ def publish(variants: Mapping[str, Variant], layout: Layout) -> int:
     try:
         client = _connect(layout)
         for experiment in todo:
-            _publish(client, experiment, live=False)
+            _publish(client, experiment)
     except UserError:
         raise
     except Exception as error:  # whatever a server, a database or a disk can do wrong
@@ -87,25 +87,26 @@ class Live:
     def _work(self) -> None:
         try:
             client = _connect(self._layout)
-            while (experiments := self._next()) is not None:
-                for experiment in experiments:
-                    _publish(client, experiment, live=True)
+            seen: dict[Path, Experiment] = {}
+            while changed := self._next():
+                seen |= changed
+                for experiment in changed.values():
+                    _follow(client, experiment)
+            # Models and pictures take seconds, and wait until no training is held up by that.
+            for experiment in seen.values():
+                _publish(client, experiment)
         except Exception as error:  # noqa: BLE001 (nothing that tracking does may hurt a training)
-            logging.getLogger(__name__).warning(
-                "MLflow at %s is gone (%s): training goes on, `make publish` catches up",
-                _uri(self._layout),
-                _line(error),
-            )
+            message = "MLflow at %s is gone (%s): the runs go on, `make publish` catches up"
+            logging.getLogger(__name__).warning(message, _uri(self._layout), _line(error))
 
-    def _next(self) -> list[Experiment] | None:
-        """Wait for something new; return what changed, each experiment once, or None at the end."""
+    def _next(self) -> dict[Path, Experiment]:
+        """Wait for something new; return what changed, each run once, or nothing at the end."""
         noticed = [self._noticed.get()]
-        while not self._noticed.empty():
+        while noticed[-1] is not None and not self._noticed.empty():
             noticed.append(self._noticed.get())
-        changed = list({experiment.run.path: experiment for experiment in noticed if experiment is not None}.values())
-        if None in noticed:
+        changed = {experiment.run.path: experiment for experiment in noticed if experiment is not None}
+        if noticed[-1] is None and changed:
             self._noticed.put(None)
-            return changed or None
         return changed
 
 
@@ -134,19 +135,23 @@ def _connect(layout: Layout) -> "MlflowClient":
     return client
 
 
-def _publish(client: "MlflowClient", experiment: Experiment, *, live: bool) -> None:
-    """Bring one run up to date."""
+def _follow(client: "MlflowClient", experiment: Experiment) -> "Run":
+    """Bring the curves of a run that is being trained up to date."""
     status = experiment.run.status
     shown = _find(client, experiment) or _create(client, experiment, status)
-    run_id = shown.info.run_id
-    _send_curves(client, experiment, run_id, status)
+    _send_curves(client, experiment, shown.info.run_id, status)
+    if status["state"] == "running":
+        client.update_run(shown.info.run_id, status="RUNNING")
+    return shown
+
+
+def _publish(client: "MlflowClient", experiment: Experiment) -> None:
+    """Bring all of a run up to date that nobody works on any more."""
+    status, shown = experiment.run.status, _follow(client, experiment)
     if experiment.run.finished and not (shown.outputs and shown.outputs.model_outputs):
-        _send_model(experiment, run_id)
+        _send_model(experiment, shown.info.run_id)
     _send_evaluation(client, experiment, shown, status)
-    if live and status["state"] == "running":
-        client.update_run(run_id, status="RUNNING")
-    else:
-        client.set_terminated(run_id, _STATES[status["state"]], _milliseconds(status, status["seconds"]))
+    client.set_terminated(shown.info.run_id, _STATES[status["state"]], _milliseconds(status, status["seconds"]))
 
 
 def _find(client: "MlflowClient", experiment: Experiment) -> "Run | None":

@@ -10,9 +10,9 @@ import zipfile
 from functools import partial
 from pathlib import Path
 
-import imageio.v3 as iio
 import numpy as np
 import pytest
+from PIL import Image
 
 from dl4ia.data import archives, mnist, warwick
 from dl4ia.data.archives import fetch
@@ -25,7 +25,7 @@ NAMES = ["train_1", "train_2", "train_10", "testA_1", "testB_1"]
 
 def bmp(pixels: np.ndarray) -> bytes:
     buffer = io.BytesIO()
-    iio.imwrite(buffer, pixels, extension=".bmp")
+    Image.fromarray(pixels).save(buffer, format="BMP")
     return buffer.getvalue()
 
 

@@ -1,6 +1,6 @@
-import imageio.v3 as iio
 import numpy as np
 import pytest
+from PIL import Image
 
 from dl4ia.data import warwick
 from dl4ia.errors import DataError
@@ -23,7 +23,7 @@ def test_images_come_in_the_order_of_their_numbers(folder):
 
 
 def test_a_mask_that_does_not_fit_its_image_is_named(folder):
-    iio.imwrite(folder / "train_2_anno.bmp", np.zeros((10, 10), dtype=np.uint8))
+    Image.new("L", (10, 10)).save(folder / "train_2_anno.bmp")
     with pytest.raises(
         DataError, match=r"train_2_anno\.bmp: a mask of \(10, 10\) does not fit its image of \(52, 77\)"
     ):
@@ -44,7 +44,7 @@ def test_a_corrupt_image_is_named(folder, content):
 
 
 def test_a_grey_image_is_named(folder):
-    iio.imwrite(folder / "train_2.bmp", np.zeros((52, 77), dtype=np.uint8))
+    Image.new("L", (77, 52)).save(folder / "train_2.bmp")
     with pytest.raises(DataError, match=r"train_2\.bmp: expected 8-bit RGB"):
         warwick.read(folder, ("train",))
 

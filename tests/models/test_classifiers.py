@@ -91,8 +91,6 @@ def test_weights_are_as_many_as_the_report_counts(params, name, weights):
 
 def test_pool_and_relu_in_either_order_compute_the_same(params):
     first, second = (network_for(params.variant(name)) for name in ("mnist-cnn", "mnist-pool-first"))
-    second.load_state_dict(
-        dict(zip(second.state_dict(), first.state_dict().values(), strict=True))
-    )
+    second.load_state_dict(dict(zip(second.state_dict(), first.state_dict().values(), strict=True)))
     images = torch.randn(5, 1, 28, 28)
     assert torch.equal(first(images), second(images))

@@ -7,11 +7,11 @@ preparation of this set that is not public; `read` derives one like it.
 from importlib.resources import files
 from pathlib import Path
 
-import imageio.v3 as iio
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
+from PIL import Image
 from skimage.color import rgb2hed
 from skimage.transform import resize
 
@@ -57,7 +57,7 @@ def _grades(path: Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, skipinitialspace=True).iloc[:, :3]
         table.columns = pd.Index(["name", "patient", "grade"])
-        part_and_number = table["name"].str.strip().str.extract(r"^(train|testA|testB)_(\d+)$")
+        part_and_number = table["name"].astype(str).str.strip().str.extract(r"^(train|testA|testB)_(\d+)$")
         table["partition"] = part_and_number[0].map(_PARTITIONS)
         table["number"] = part_and_number[1].astype(int)
         table["patient"] = table["patient"].astype(int)
@@ -97,7 +97,8 @@ def gland_mask(annotation: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _image(path: Path) -> NDArray[np.uint8]:
     try:
-        return np.asarray(iio.imread(path, extension=".bmp"))
+        with Image.open(path, formats=["BMP"]) as image:
+            return np.asarray(image)
     except FileNotFoundError as error:
         raise DataError(f"{path} is missing: restore it, or delete its folder to fetch all anew") from error
     except (OSError, ValueError, SyntaxError) as error:
