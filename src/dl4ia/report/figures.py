@@ -135,7 +135,7 @@ def segmentation(examples: dict[str, np.ndarray], index: int) -> Figure:
     return figure
 
 
-def comparison(summary: pd.DataFrame, metric: str, label: str) -> Figure:
+def comparison(summary: pd.DataFrame, runs: pd.DataFrame, metric: str, label: str) -> Figure:
     """Draw each variant's mean with its 95 % interval, every run, and the reported figure."""
     figure = Figure(figsize=(8.5, 1.1 + 0.36 * len(summary)), layout="constrained")
     axes = figure.subplots()
@@ -145,12 +145,17 @@ def comparison(summary: pd.DataFrame, metric: str, label: str) -> Figure:
     axes.errorbar(
         mean, places, xerr=errors, fmt="o", color=TRAIN, capsize=3, label="reproduced, mean and 95 % interval"
     )
+    seeds = runs[runs["variant"].isin(summary["variant"])]
+    rows = seeds["variant"].map(dict(zip(summary["variant"], places, strict=True)))
+    axes.plot(seeds[metric], rows, "|", color="gray", markersize=9, label="each seed")
     axes.plot(summary["reported"], places, "D", color=VALIDATION, fillstyle="none", label="reported")
+    limits = axes.get_xlim()
+    axes.set_xlim(max(limits[0], -0.02), min(limits[1], 1.02))  # intervals of few seeds reach beyond what there is
     axes.set_yticks(places, summary["variant"].tolist())
     axes.invert_yaxis()
     axes.set_xlabel(label)
     axes.grid(visible=True, axis="x", alpha=0.3)
-    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
     return figure
 
 

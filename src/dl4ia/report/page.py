@@ -60,7 +60,7 @@ def write_report(params: Params, layout: Layout, notice: str = "") -> None:
     source = sources(layout.source)
     files.write(layout.results / "source.json", json.dumps(source, indent=2).encode() + b"\n")
     shown = [_shown(name, variant, summary, runs, layout) for name, variant in params.variants.items()]
-    _draw_comparisons(summary, layout)
+    _draw_comparisons(summary, runs, layout)
     environment = Environment(
         loader=PackageLoader("dl4ia", "report"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         autoescape=False,  # noqa: S701 (Markdown, of our own text)
@@ -127,11 +127,13 @@ def _shown(name: str, variant: Variant, summary: pd.DataFrame, runs: pd.DataFram
     return Shown(name, variant, summary.set_index("variant").loc[name], fit, curves.relative_to(layout.report))
 
 
-def _draw_comparisons(summary: pd.DataFrame, layout: Layout) -> None:
+def _draw_comparisons(summary: pd.DataFrame, runs: pd.DataFrame, layout: Layout) -> None:
     for task, metric in TEST.items():
         rows = summary[summary["task"] == task]
         label = _NAMES[metric]
-        figures.save(figures.comparison(rows, metric, label), layout.report / "figures" / f"comparison-{task}.png")
+        figures.save(
+            figures.comparison(rows, runs, metric, label), layout.report / "figures" / f"comparison-{task}.png"
+        )
 
 
 def _task_view(task: str, shown: Sequence[Shown], runs: pd.DataFrame, layout: Layout) -> dict[str, Any]:

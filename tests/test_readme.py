@@ -1,0 +1,33 @@
+"""The README shows the committed results."""
+
+import pandas as pd
+
+from dl4ia.report.page import figure
+from dl4ia.report.tables import SCORE, TEST
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text()
+SUMMARY = pd.read_csv(ROOT / "results" / "summary.csv", dtype={"exercise": str})
+
+
+def row_of(row: pd.Series) -> str:
+    """Return a variant's line of the README's table."""
+    reported = "–" if pd.isna(row["reported"]) else f"{row['reported']:.3f}"
+    validation = figure(row, f"validation_{SCORE[row['task']]}").split(" [")[0]
+    return f"| {row['variant']} | {row['exercise']} | {reported} | {figure(row, TEST[row['task']])} | {validation} |"
+
+
+def test_the_table_is_that_of_the_results():
+    missing = [line for line in map(row_of, (row for _, row in SUMMARY.iterrows())) if line not in README]
+    assert not missing, "README.md: expected these rows:\n" + "\n".join(missing)
+
+
+def test_every_variant_has_results(params):
+    assert SUMMARY["variant"].tolist() == list(params.variants)
+    for name, variant in params.variants.items():
+        runs = SUMMARY.set_index("variant").loc[name]
+        assert runs["seeds"] == len(variant.settings.seeds)
+
+
+def test_results_are_of_the_real_data():
+    assert "stand-in" not in (ROOT / "results" / "source.json").read_text()
