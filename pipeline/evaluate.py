@@ -4,7 +4,7 @@ from dl4ia import config
 from dl4ia.config import Variant
 from dl4ia.evaluation import evaluate_variant
 from dl4ia.experiment import experiments
-from dl4ia.report.figures import draw_run
+from dl4ia.report.pictures import draw_run
 from dl4ia.runs import Layout
 from dl4ia.tracking import Live
 from pipeline import stage

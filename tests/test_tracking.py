@@ -12,7 +12,7 @@ from dl4ia.data.imageset import ImageSet
 from dl4ia.errors import UserError
 from dl4ia.evaluation import evaluate_variant
 from dl4ia.experiment import Experiment, Normalization, experiments, network_for, train
-from dl4ia.report.figures import draw_run
+from dl4ia.report.pictures import draw_run
 from tests.conftest import shortened
 
 NAME = "mnist-fc"

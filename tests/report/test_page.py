@@ -5,9 +5,9 @@ from dl4ia.config import Params
 from dl4ia.errors import RunError
 from dl4ia.evaluation import evaluate_variant
 from dl4ia.experiment import experiments, train
-from dl4ia.report.figures import draw_run
 from dl4ia.report.page import write_report
 from dl4ia.report.pairs import pairs
+from dl4ia.report.pictures import draw_run
 from dl4ia.report.tables import spread
 from tests.conftest import shortened
 

@@ -15,9 +15,9 @@ from dl4ia import files
 from dl4ia.config import Params, Variant
 from dl4ia.data.datasets import STAND_IN, sources
 from dl4ia.experiment import experiments
-from dl4ia.report import figures, pairs, settings
+from dl4ia.report import charts, pairs, pictures, settings
 from dl4ia.report.fit import fit_of
-from dl4ia.report.tables import SCORE, TEST, runs_table, spread, summary_table
+from dl4ia.report.tables import SCORE, TEST, metrics_of, runs_table, spread, summary_table
 from dl4ia.runs import Layout
 
 CLOSE = 0.02  # from a reported figure, within which it counts as reproduced
@@ -38,11 +38,12 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class Shown:
-    """A variant as the page shows it."""
+    """A variant as the page shows it: `row` is over all finished runs, `learners` over those that learned."""
 
     name: str
     variant: Variant
     row: pd.Series
+    learners: pd.Series
     fit: str
     curves: Path
 
@@ -112,27 +113,31 @@ def _remark(item: Shown, key: str, difference: float) -> str:
         return f"better ({difference:+.3f})"
     dead = int(item.row["seeds"] - item.row["learned"])
     if dead:
-        return f"lower ({difference:+.3f}): {dead} of {item.row['seeds']} runs never learned and count as 0; see below"
+        learners = f"those that did reach {figure(item.learners, key)}" if item.row["learned"] else "see below"
+        return f"lower ({difference:+.3f}): {dead} of {item.row['seeds']} runs never learned; {learners}"
     prepared = "its preparation of the images is not public, and " if item.variant.task == "warwick" else ""
     return f"not reached ({difference:+.3f}): {prepared}the report gives one run, without its spread"
 
 
 def _shown(name: str, variant: Variant, summary: pd.DataFrame, runs: pd.DataFrame, layout: Layout) -> Shown:
-    done = [item.run for item in experiments(name, variant, layout) if item.run.finished]
-    histories = [run.history for run in done]
+    done = {item.seed: item.run.history for item in experiments(name, variant, layout) if item.run.finished}
     curves = layout.report / "figures" / f"curves-{name}.png"
-    figures.save(figures.curves(histories, SCORE[variant.task]), curves)
+    pictures.save(charts.curves(list(done.values()), SCORE[variant.task]), curves)
     finished = runs[(runs["variant"] == name) & (runs["state"] == "finished")]
-    fit = fit_of(SCORE[variant.task], finished, histories).sentence
-    return Shown(name, variant, summary.set_index("variant").loc[name], fit, curves.relative_to(layout.report))
+    learned = finished[finished["learned"].eq(other=True)]
+    learners = {key: value for metric in metrics_of(runs) for key, value in spread(metric, learned[metric]).items()}
+    told = finished if learned.empty else learned
+    fit = fit_of(SCORE[variant.task], told, [done[seed] for seed in told["seed"]]).sentence
+    row = summary.set_index("variant").loc[name]
+    return Shown(name, variant, row, pd.Series(learners), fit, curves.relative_to(layout.report))
 
 
 def _draw_comparisons(summary: pd.DataFrame, runs: pd.DataFrame, layout: Layout) -> None:
     for task, metric in TEST.items():
         rows = summary[summary["task"] == task]
         label = _NAMES[metric]
-        figures.save(
-            figures.comparison(rows, runs, metric, label), layout.report / "figures" / f"comparison-{task}.png"
+        pictures.save(
+            charts.comparison(rows, runs, metric, label), layout.report / "figures" / f"comparison-{task}.png"
         )
 
 
@@ -141,13 +146,13 @@ def _task_view(task: str, shown: Sequence[Shown], runs: pd.DataFrame, layout: La
     mine = [item for item in shown if item.variant.task == task]
     best = _best(task, runs)
     folder = layout.evaluation(str(best["variant"])) / "runs" / f"seed-{best['seed']}"
-    pictures = layout.report / "figures"
+    shelf = layout.report / "figures"
     part = TEST[task].removesuffix(f"_{SCORE[task]}")
-    files.write(pictures / f"confusion-{task}.png", (folder / f"confusion-{part}.png").read_bytes())
-    files.write(pictures / f"examples-{task}.png", (folder / "examples.png").read_bytes())
+    files.write(shelf / f"confusion-{task}.png", (folder / f"confusion-{part}.png").read_bytes())
+    files.write(shelf / f"examples-{task}.png", (folder / "examples.png").read_bytes())
     if task == "warwick":
         with np.load(folder / "examples.npz", allow_pickle=False) as examples:
-            figures.save(figures.segmentation(dict(examples), 0), pictures / "worst-segmentation.png")
+            pictures.save(pictures.segmentation(dict(examples), 0), shelf / "worst-segmentation.png")
     return {
         "name": task,
         "score": SCORE[task],
@@ -157,7 +162,7 @@ def _task_view(task: str, shown: Sequence[Shown], runs: pd.DataFrame, layout: La
         },
         "best": best,
         "confusion": pd.read_csv(folder / f"confusion-{part}.csv", index_col="true"),
-        "dying": [_learners(item, runs) for item in mine if item.row["learned"] < item.row["seeds"]],
+        "dying": [item for item in mine if item.row["learned"] < item.row["seeds"]],
     }
 
 
@@ -167,13 +172,6 @@ def _best(task: str, runs: pd.DataFrame) -> pd.Series:
     mine = runs[(runs["task"] == task) & runs[score].notna()]
     variant = mine.groupby("variant", sort=False)[score].mean().idxmax()
     return mine.loc[mine[mine["variant"] == variant][score].idxmax()]
-
-
-def _learners(item: Shown, runs: pd.DataFrame) -> dict[str, Any]:
-    mine = runs[(runs["variant"] == item.name) & runs["learned"].eq(other=True)]
-    metrics = [f"{part}_dice{how}" for part in ("train", "test_a", "test_b") for how in ("", "_pooled")]
-    row = pd.Series({key: value for metric in metrics for key, value in spread(metric, mine[metric]).items()})
-    return {"name": item.name, "seeds": item.row["seeds"], "learned": len(mine), "row": row, "metrics": metrics}
 
 
 def _exercises(shown: Sequence[Shown]) -> list[str]:

@@ -40,9 +40,13 @@ def runs_table(params: Params, layout: Layout) -> pd.DataFrame:
     return table[_KEYS + [column for column in table if column not in _KEYS]]
 
 
+def metrics_of(runs: pd.DataFrame) -> list[str]:
+    """Return the columns of the runs' table that hold evaluated metrics."""
+    return [str(column) for column in runs if column not in _KEYS]
+
+
 def summary_table(params: Params, runs: pd.DataFrame) -> pd.DataFrame:
     """Return a row a variant: mean, sd and 95 % interval over finished seeds of each metric, and the reported one."""
-    metrics = [column for column in runs if column not in _KEYS]
     rows = []
     for name, variant in params.variants.items():
         finished = runs[(runs["variant"] == name) & (runs["state"] == "finished")]
@@ -53,8 +57,8 @@ def summary_table(params: Params, runs: pd.DataFrame) -> pd.DataFrame:
         row |= {"learned": int(finished["learned"].sum()), "weights": weight_count(network)}
         row |= {"parameters": sum(parameter.numel() for parameter in network.parameters())}
         row |= {"train_seconds": float(finished["train_seconds"].mean())}
-        for metric in metrics:
-            row |= spread(str(metric), finished[metric])
+        for metric in metrics_of(runs):
+            row |= spread(metric, finished[metric])
         row |= {"reported": variant.reported.get(TEST[variant.task], math.nan)}
         rows.append(row)
     return pd.DataFrame(rows)

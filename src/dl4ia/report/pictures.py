@@ -1,19 +1,17 @@
-"""Pictures, in colours that colour-blind readers can tell apart (Okabe and Ito)."""
+"""Pictures of one run: its confusion matrix, its mistakes, its segmentations.
 
-from collections.abc import Sequence
+Colours are such that colour-blind readers can tell them apart (Okabe and Ito).
+"""
+
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from dl4ia import files
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-TRAIN, VALIDATION, REPORTED = "#0072B2", "#D55E00", "#000000"
 HIT, MISSED, FALSE_ALARM = (0.0, 0.62, 0.45), (0.84, 0.37, 0.0), (0.34, 0.71, 0.91)
 _DPI = 110
 _MISTAKE_COLUMNS = 8
@@ -32,27 +30,6 @@ def draw_run(folder: Path) -> None:
     with np.load(folder / "examples.npz", allow_pickle=False) as examples:
         draw = mistakes if examples["targets"].ndim == 1 else overlays
         save(draw(dict(examples)), folder / "examples.png")
-
-
-def curves(histories: Sequence[pd.DataFrame], metric: str) -> Figure:
-    """Draw the metric and the loss over iterations: mean line, band of one standard deviation over seeds."""
-    figure = Figure(figsize=(9, 3.2), layout="constrained")
-    for axes, name in zip(figure.subplots(1, 2), (metric, "loss"), strict=True):
-        for part, colour in (("train", TRAIN), ("validation", VALIDATION)):
-            if f"{part}/{name}" in histories[0]:
-                _band(axes, [history.set_index("step")[f"{part}/{name}"] for history in histories], part, colour)
-        axes.set_xlabel("iteration")
-        axes.set_ylabel(name)
-        axes.grid(visible=True, alpha=0.3)
-    figure.axes[0].legend(loc="lower right", frameon=False)
-    return figure
-
-
-def _band(axes: "Axes", seeds: Sequence[pd.Series], label: str, colour: str) -> None:
-    table = pd.concat(seeds, axis=1)
-    mean, sd = table.mean(axis=1), table.std(axis=1, ddof=1).fillna(0)
-    axes.plot(mean.index, mean, color=colour, label=label, linewidth=1.5)
-    axes.fill_between(mean.index, mean - sd, mean + sd, color=colour, alpha=0.2, linewidth=0)
 
 
 def confusion(counts: pd.DataFrame) -> Figure:
@@ -101,8 +78,6 @@ def overlays(examples: dict[str, np.ndarray]) -> Figure:
 
 
 def _legend(figure: Figure) -> None:
-    from matplotlib.patches import Patch  # noqa: PLC0415
-
     names = {"gland found": HIT, "gland missed": MISSED, "false alarm": FALSE_ALARM}
     handles = [Patch(color=colour, label=name) for name, colour in names.items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
@@ -132,30 +107,6 @@ def segmentation(examples: dict[str, np.ndarray], index: int) -> Figure:
         axes.imshow(panel, cmap="gray", vmin=0, vmax=1)
         axes.set_title(title, fontsize=10)
     figure.suptitle(str(examples["names"][index]), fontsize=11)
-    return figure
-
-
-def comparison(summary: pd.DataFrame, runs: pd.DataFrame, metric: str, label: str) -> Figure:
-    """Draw each variant's mean with its 95 % interval, every run, and the reported figure."""
-    figure = Figure(figsize=(8.5, 1.1 + 0.36 * len(summary)), layout="constrained")
-    axes = figure.subplots()
-    places = np.arange(len(summary))
-    mean, low, high = (summary[f"{metric}_{part}"] for part in ("mean", "low", "high"))
-    errors = np.nan_to_num(np.stack([mean - low, high - mean]))
-    axes.errorbar(
-        mean, places, xerr=errors, fmt="o", color=TRAIN, capsize=3, label="reproduced, mean and 95 % interval"
-    )
-    seeds = runs[runs["variant"].isin(summary["variant"])]
-    rows = seeds["variant"].map(dict(zip(summary["variant"], places, strict=True)))
-    axes.plot(seeds[metric], rows, "|", color="gray", markersize=9, label="each seed")
-    axes.plot(summary["reported"], places, "D", color=VALIDATION, fillstyle="none", label="reported")
-    limits = axes.get_xlim()
-    axes.set_xlim(max(limits[0], -0.02), min(limits[1], 1.02))  # intervals of few seeds reach beyond what there is
-    axes.set_yticks(places, summary["variant"].tolist())
-    axes.invert_yaxis()
-    axes.set_xlabel(label)
-    axes.grid(visible=True, axis="x", alpha=0.3)
-    figure.legend(loc="outside lower center", ncols=3, frameon=False)
     return figure
 
 
