@@ -34,7 +34,7 @@ def test_the_report_has_its_tables_and_every_picture_it_shows(few, layout):
     assert all((layout.report / picture).stat().st_size > 1000 for picture in pictures)
     assert "**Not the real data.** mnist and warwick" in page
     assert "in 2 of 2 seeds the test loss is equal" in page
-    assert "`warwick-combined-patient` (patient split)" in page
+    assert "`warwick-combined-patient` (patient split, " in page
     assert "| warwick-combined | test A Dice | 0.751 |" in page
     assert "no gradient comes back" in page
     assert "Adam(lr=0.01, betas=(0.9, 0.999)" not in page  # none of these trains with it

@@ -23,6 +23,8 @@ def curves(histories: Sequence[pd.DataFrame], metric: str) -> Figure:
         axes.set_xlabel("iteration")
         axes.set_ylabel(name)
         axes.grid(visible=True, alpha=0.3)
+    bottom, top = figure.axes[0].get_ylim()
+    figure.axes[0].set_ylim(max(bottom, -0.02), min(top, 1.02))  # bands of few seeds reach beyond what there is
     figure.axes[0].legend(loc="lower right", frameon=False)
     return figure
 

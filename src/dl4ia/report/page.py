@@ -76,7 +76,7 @@ def write_report(params: Params, layout: Layout, notice: str = "") -> None:
         titles=_TITLES,
         settings=settings,
         orders=pairs.order_of_pool(params, runs),
-        patients=pairs.patients(params, summary),
+        patients=pairs.patients(params, runs),
     )
     files.write(layout.report / "report.md", page.encode())
 

@@ -39,18 +39,19 @@ def order_of_pool(params: Params, runs: pd.DataFrame) -> list[str]:
     return sentences
 
 
-def patients(params: Params, summary: pd.DataFrame) -> list[str]:
-    """Say of each two variants that differ in the split alone what strangers cost."""
-    table = summary.set_index("variant")
+def patients(params: Params, runs: pd.DataFrame) -> list[str]:
+    """Say of each two variants that differ in the split alone what strangers cost, by the runs that learned."""
+    learned = runs[runs["learned"].eq(other=True)]
     sentences = []
     for first, second, *strategies in pairs(params, "split.strategy"):
         if set(strategies) != {"random", "patient"}:
             continue
         for name, strategy in zip((first, second), strategies, strict=True):
-            validation, test = (table.loc[name, f"{part}_dice_mean"] for part in ("validation", "test_a"))
-            sd = table.loc[name, "validation_dice_sd"]
+            mine = learned[learned["variant"] == name]
+            validation, test = mine["validation_dice"].mean(), mine["test_a_dice"].mean()
             sentences.append(
-                f"`{name}` ({strategy} split): validation Dice {validation:.3f} (sd over seeds {sd:.3f}), test A "
-                f"{test:.3f}: validation is {validation - test:+.3f} from the test."
+                f"`{name}` ({strategy} split, {len(mine)} runs that learned): validation Dice {validation:.3f} (sd "
+                f"over seeds {mine['validation_dice'].std():.3f}), test A {test:.3f}; validation minus test is "
+                f"{validation - test:+.3f}."
             )
     return sentences
