@@ -142,6 +142,7 @@ def _download_warwick(url: str, md5: str | None, folder: Path) -> None:
 
 def _download(urls: list[str], known_hash: str | None, path: Path) -> None:
     """Bring the first of `urls` that answers to `path`; raise UnavailableError if none does."""
+    pooch.get_logger().setLevel("WARNING")  # the bar says enough
     reasons = []
     for url in urls:
         progress = tqdm(total=1, desc=path.name, unit="B", unit_scale=True, disable=None, leave=False)  # pooch sets it
