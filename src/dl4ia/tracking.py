@@ -36,6 +36,7 @@ EXPERIMENTS: dict[Task, str] = {"mnist": "mnist-classification", "warwick": "war
 
 _DATASETS: dict[Task, str] = {"mnist": "MNIST", "warwick": "Warwick-QU"}
 _STATES = {"running": "KILLED", "finished": "FINISHED", "failed": "FAILED"}  # of a run that nobody works on any more
+_KIND = {"mlflow.experimentKind": "custom_model_development"}  # which view MLflow opens
 _BATCH = 1000  # metrics that MLflow takes in one call
 _PATIENCE = 60  # seconds that a finished training waits for its tracking
 _DIGEST = 36  # characters that MLflow takes of a dataset's digest
@@ -131,7 +132,7 @@ def _connect(layout: Layout) -> "MlflowClient":
         client = mlflow.MlflowClient(uri)
         for name in EXPERIMENTS.values():
             if client.get_experiment_by_name(name) is None:
-                client.create_experiment(name, artifacts)
+                client.create_experiment(name, artifacts, _KIND)
     return client
 
 
@@ -223,12 +224,13 @@ def _send_evaluation(client: "MlflowClient", experiment: Experiment, shown: "Run
     digest = files.digest(folder / "metrics.json")
     if shown.data.tags.get("evaluation") == digest:
         return
-    curves, last = set(experiment.run.history.columns), experiment.variant.settings.iterations
-    stamp = _milliseconds(status, status["seconds"])
-    figures = read_json(folder / "metrics.json")
+    last, stamp = experiment.variant.settings.iterations, _milliseconds(status, status["seconds"])
     # A curve's last point is a mean over batches: what was measured on the whole set has a name of its own.
-    names = {name: f"final/{name}" if name in curves else name for name in figures}
-    _send(client, shown.info.run_id, [Metric(names[name], value, stamp, last) for name, value in figures.items()])
+    figures = {
+        f"final/{name}" if name.startswith(("train/", "validation/")) else name: value
+        for name, value in read_json(folder / "metrics.json").items()
+    }
+    _send(client, shown.info.run_id, [Metric(name, value, stamp, last) for name, value in figures.items()])
     client.log_artifacts(shown.info.run_id, str(folder), "evaluation")
     client.set_tag(shown.info.run_id, "evaluation", digest)
 
