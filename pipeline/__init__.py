@@ -13,4 +13,4 @@ def stage(main: Callable[..., None]) -> None:
     except UserError as error:
         sys.exit(f"error: {error}")
     except OSError as error:
-        sys.exit(f"error: {error.filename or main.__module__}: {error.strerror or error}; nothing was half-written")
+        sys.exit(f"error: {error.filename}: {error.strerror or error}; nothing was half-written, mend it and run again")

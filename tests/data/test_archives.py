@@ -5,6 +5,8 @@ import http.server
 import io
 import os
 import shutil
+import subprocess
+import sys
 import threading
 import zipfile
 from functools import partial
@@ -80,6 +82,18 @@ def test_files_come_from_a_mirror_and_then_lie_in_data(mirror, data, dataset):
     expected = published_mnist() if dataset == "mnist" else published_warwick()
     assert {path.name: path.read_bytes() for path in (data / dataset).iterdir()} == expected
     assert not list(data.parent.glob(".dl4ia-*"))
+
+
+@pytest.mark.parametrize("dataset", ["mnist", "warwick"])
+def test_files_come_from_a_dvc_remote(mirror, data, monkeypatch, dataset):
+    for name in ("mnist", "warwick"):
+        fetch(name, data, "mirror")
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    for command in ("git init -q", "dvc init -q", "dvc remote add -d team remote", "dvc add -q data", "dvc push -q"):
+        subprocess.run(command.split(), check=True, cwd=data.parent, capture_output=True)
+    shutil.rmtree(data)
+    shutil.rmtree(data.parent / ".dvc" / "cache")
+    assert fetch(dataset, data, "remote") == "remote"
 
 
 @pytest.mark.parametrize("place", ["warwick", "", warwick.UNPACKED])

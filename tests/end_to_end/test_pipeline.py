@@ -93,6 +93,20 @@ def test_bad_input_is_one_line_and_leaves_what_was_there(reproduced, tmp_path):
     assert not other.run("git", "status", "--porcelain", "results", "report").stdout
 
 
+def test_a_full_disk_is_one_line_and_leaves_what_was_there(reproduced, tmp_path):
+    other = type(reproduced)(tmp_path / "full")
+    reproduced.run("git", "clone", "-q", ".", str(other.path))
+    other.run("dvc", "cache", "dir", "--local", str(reproduced.path / ".dvc" / "cache"))
+    other.run("dvc", "checkout")
+    before = {path: path.read_bytes() for path in (other.path / "out" / "split").iterdir()}
+    failed = other.run("bash", "-c", "ulimit -f 100; python -m pipeline.split", check=False)
+    assert failed.returncode == 1
+    assert failed.stderr.strip() == (
+        "error: out/split/mnist-none.json: File too large; nothing was half-written, mend it and run again"
+    )
+    assert {path: path.read_bytes() for path in (other.path / "out" / "split").iterdir()} == before
+
+
 def test_a_source_that_cannot_be_had_is_one_line(reproduced, tmp_path):
     other = type(reproduced)(tmp_path / "offline")
     reproduced.run("git", "clone", "-q", ".", str(other.path))
