@@ -14,7 +14,9 @@ def row_of(row: pd.Series) -> str:
     """Return a variant's line of the README's table."""
     reported = "–" if pd.isna(row["reported"]) else f"{row['reported']:.3f}"
     validation = figure(row, f"validation_{SCORE[row['task']]}").split(" [")[0]
-    return f"| {row['variant']} | {row['exercise']} | {reported} | {figure(row, TEST[row['task']])} | {validation} |"
+    learned = f"{row['learned']} of {row['seeds']}"
+    test = figure(row, TEST[row["task"]])
+    return f"| {row['variant']} | {row['exercise']} | {reported} | {test} | {validation} | {learned} |"
 
 
 def test_the_table_is_that_of_the_results():

@@ -161,7 +161,7 @@ def _task_view(task: str, shown: Sequence[Shown], runs: pd.DataFrame, layout: La
             number: [item for item in mine if item.variant.exercise == number] for number in _exercises(mine)
         },
         "best": best,
-        "confusion": pd.read_csv(folder / f"confusion-{part}.csv", index_col="true"),
+        "confusion": pd.read_csv(folder / f"confusion-{part}.csv", index_col="true").rename_axis("true ↓ guess →"),
         "dying": [item for item in mine if item.row["learned"] < item.row["seeds"]],
     }
 

@@ -22,8 +22,8 @@ _KEYS = ["variant", "task", "exercise", "seed", "state", "learned", "threads", "
 def runs_table(params: Params, layout: Layout) -> pd.DataFrame:
     """Return a row a run: how it went, and every metric of it that was evaluated.
 
-    A run has `learned` if its training loss is below that of guessing the same everywhere, which is all that a network
-    can do whose last ReLU died.
+    A run has `learned` if it gets anything right in its training images and its loss there is below that of equal
+    guesses: a network whose ReLUs died says the same everywhere.
     """
     rows = []
     for name, variant in params.variants.items():
@@ -34,7 +34,9 @@ def runs_table(params: Params, layout: Layout) -> pd.DataFrame:
             if experiment.run.finished:
                 found = layout.evaluation(name) / "runs" / f"seed-{experiment.seed}" / "metrics.json"
                 metrics = {key.replace("/", "_"): value for key, value in read_json(found).items()}
-                row |= metrics | {"learned": metrics["train_loss"] < _INFORMED * math.log(len(CLASSES[variant.task]))}
+                uninformed = math.log(len(CLASSES[variant.task]))
+                learned = metrics["train_loss"] < _INFORMED * uninformed and metrics[f"train_{SCORE[variant.task]}"] > 0
+                row |= metrics | {"learned": learned}
             rows.append(row)
     table = pd.DataFrame(rows)
     return table[_KEYS + [column for column in table if column not in _KEYS]]
