@@ -62,6 +62,13 @@ def test_the_report_is_the_same_each_time(few, layout):
     assert found[0] == found[1]
 
 
+@pytest.mark.parametrize("kept", [["mnist-cnn"], ["warwick-baseline"]])
+def test_one_variant_alone_makes_a_report(few, layout, kept):
+    write_report(few.model_copy(update={"variants": {name: few.variants[name] for name in kept}}), layout)
+    page = (layout.report / "report.md").read_text()
+    assert ("## Part 1" in page, "## Part 2" in page) == (kept == ["mnist-cnn"], kept == ["warwick-baseline"])
+
+
 def test_a_run_that_failed_is_in_the_table_and_in_no_mean(few, layout):
     run = layout.run("mnist-cnn", 1)
     run.write_status(run.status | {"state": "failed"})

@@ -48,11 +48,12 @@ def fit_of(metric: str, runs: pd.DataFrame, histories: Sequence[pd.DataFrame]) -
 
     The best iteration is that of the lowest validation loss, averaged over seeds.
     """
-    against = "validation" if runs[f"validation_{metric}"].notna().any() else "test_a"
+    test = "test" if f"test_{metric}" in runs else "test_a"
+    against = "validation" if runs[f"validation_{metric}"].notna().any() else test
     gap = summarize((runs[f"train_{metric}"] - runs[f"{against}_{metric}"]).tolist())
     last_step = int(histories[0]["step"].iloc[-1])
-    if against == "test_a":
-        return Fit(metric, gap, "test A", None, last_step, 0.0, 0.0)
+    if against == test:
+        return Fit(metric, gap, test.replace("_a", " A"), None, last_step, 0.0, 0.0)
     loss = pd.concat([history.set_index("step")["validation/loss"] for history in histories], axis=1).mean(axis=1)
     tenth = max(1, len(loss) // 10)
     before, end = float(loss.iloc[-2 * tenth : -tenth].mean()), float(loss.iloc[-tenth:].mean())

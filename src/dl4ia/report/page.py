@@ -72,7 +72,7 @@ def write_report(params: Params, layout: Layout, notice: str = "") -> None:
         stand_ins=[task for task, origin in source.items() if origin["source"] == STAND_IN],
         machine=_machine(params, layout),
         reported=[line for item in shown for line in reported(item)],
-        tasks=[_task_view(task, shown, runs, layout) for task in SCORE],
+        tasks=[_task_view(task, shown, runs, layout) for task in SCORE if task in set(runs["task"])],
         titles=_TITLES,
         settings=settings,
         orders=pairs.order_of_pool(params, runs),
@@ -133,8 +133,8 @@ def _shown(name: str, variant: Variant, summary: pd.DataFrame, runs: pd.DataFram
 
 
 def _draw_comparisons(summary: pd.DataFrame, runs: pd.DataFrame, layout: Layout) -> None:
-    for task, metric in TEST.items():
-        rows = summary[summary["task"] == task]
+    for task, rows in summary.groupby("task"):
+        metric = TEST[task]
         label = _NAMES[metric]
         pictures.save(
             charts.comparison(rows, runs, metric, label), layout.report / "figures" / f"comparison-{task}.png"
@@ -167,9 +167,14 @@ def _task_view(task: str, shown: Sequence[Shown], runs: pd.DataFrame, layout: La
 
 
 def _best(task: str, runs: pd.DataFrame) -> pd.Series:
-    """Return the run to look at: of the variant with the best mean validation score, the best seed; no test decides."""
+    """Return the run to look at: of the variant with the best mean validation score, the best seed; no test decides.
+
+    Where all variants train on all images, the training score has to do.
+    """
+    mine = runs[(runs["task"] == task) & (runs["state"] == "finished")]
     score = f"validation_{SCORE[task]}"
-    mine = runs[(runs["task"] == task) & runs[score].notna()]
+    if mine[score].isna().all():
+        score = f"train_{SCORE[task]}"
     variant = mine.groupby("variant", sort=False)[score].mean().idxmax()
     return mine.loc[mine[mine["variant"] == variant][score].idxmax()]
 

@@ -39,7 +39,9 @@ def runs_table(params: Params, layout: Layout) -> pd.DataFrame:
                 row |= metrics | {"learned": learned}
             rows.append(row)
     table = pd.DataFrame(rows)
-    return table[_KEYS + [column for column in table if column not in _KEYS]]
+    tasks = dict.fromkeys(variant.task for variant in params.variants.values())
+    validation = [f"validation_{SCORE[task]}" for task in tasks]  # also where every variant trains on all images
+    return table.reindex(columns=list(dict.fromkeys([*_KEYS, *table.columns, *validation])))
 
 
 def metrics_of(runs: pd.DataFrame) -> list[str]:
