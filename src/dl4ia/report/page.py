@@ -34,6 +34,13 @@ _NAMES = {
     "test_accuracy": "test accuracy", "test_loss": "test loss", "train_seconds": "training time [s]",
     "test_a_dice": "test A Dice", "validation_dice": "validation Dice", "train_dice": "training Dice",
 }  # fmt: skip
+_COLUMNS = {
+    "mnist": {"test accuracy": "test_accuracy", "validation": "validation_accuracy", "training": "train_accuracy"},
+    "warwick": {
+        "test A Dice": "test_a_dice", "test A pooled": "test_a_dice_pooled", "test B Dice": "test_b_dice",
+        "validation": "validation_dice", "training": "train_dice",
+    },
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -155,8 +162,7 @@ def _task_view(task: str, shown: Sequence[Shown], runs: pd.DataFrame, layout: La
             pictures.save(pictures.segmentation(dict(examples), 0), shelf / "worst-segmentation.png")
     return {
         "name": task,
-        "score": SCORE[task],
-        "test": TEST[task],
+        "columns": _COLUMNS[task],
         "exercises": {
             number: [item for item in mine if item.variant.exercise == number] for number in _exercises(mine)
         },
