@@ -76,6 +76,20 @@ def test_changing_one_variant_retrains_that_one_alone(reproduced, tmp_path):
     assert ran == ["train@mnist-fc", "evaluate@mnist-fc", "report"]
 
 
+def test_the_demonstration_leaves_runs_and_a_report_and_touches_nothing_that_is_committed(reproduced, tmp_path):
+    other = type(reproduced)(tmp_path / "demo")
+    reproduced.run("git", "clone", "-q", ".", str(other.path))
+    said = other.run("python", "-m", "pipeline.demo").stdout
+    assert "report: out/demo/report/report.md\nMLflow: 3 runs, `make demo-ui` shows them" in said
+    page = (other.path / "out" / "demo" / "report" / "report.md").read_text()
+    assert "**A demonstration**" in page
+    assert "**Not the real data.**" in page
+    client = MlflowClient(f"sqlite:///{other.path}/out/demo/mlflow.db")
+    runs = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+    assert sorted(run.info.run_name for run in runs) == sorted(f"{name}/seed-0" for name in KEPT)
+    assert not other.run("git", "status", "--porcelain").stdout
+
+
 def test_bad_input_is_one_line_and_leaves_what_was_there(reproduced, tmp_path):
     other = type(reproduced)(tmp_path / "bad")
     reproduced.run("git", "clone", "-q", ".", str(other.path))
