@@ -92,8 +92,20 @@ def test_points_that_got_through_before_a_crash_are_not_sent_again(experiment):
     stamp = tracking._milliseconds(experiment.run.status, first["seconds"])
     client.log_batch(run.info.run_id, [Metric("train/loss", float(first["train/loss"]), stamp, int(first["step"]))])
     publish(experiment)
-    history = client.get_metric_history(run.info.run_id, "train/loss")
-    assert sorted(metric.step for metric in history) == experiment.run.history["step"].tolist()
+    for name in ("train/loss", "validation/loss"):
+        history = client.get_metric_history(run.info.run_id, name)
+        assert sorted(metric.step for metric in history) == experiment.run.history["step"].tolist()
+    (run,) = shown(client)
+    assert run.data.params["weights"] == "66320"
+    assert len(run.inputs.dataset_inputs) == 1
+
+
+def test_figures_that_got_through_before_a_crash_are_there_once(evaluated):
+    client = publish(evaluated)
+    (run,) = shown(client)
+    client.delete_tag(run.info.run_id, "evaluation")
+    publish(evaluated)
+    assert len(client.get_metric_history(run.info.run_id, "test/accuracy")) == 1
 
 
 def test_a_curve_in_pieces_has_the_timestamps_of_the_training(experiment):

@@ -14,8 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+import torch
 from filelock import FileLock
 from ruamel.yaml import YAML
+from torch import nn
 
 from dl4ia import files
 from dl4ia.config import Task, Variant, flat
@@ -30,7 +32,6 @@ from dl4ia.runs import Layout
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Run
-    from torch import nn
 
 EXPERIMENTS: dict[Task, str] = {"mnist": "mnist-classification", "warwick": "warwick-segmentation"}
 
@@ -140,6 +141,7 @@ def _follow(client: "MlflowClient", experiment: Experiment) -> "Run":
     """Bring the curves of a run that is being trained up to date."""
     status = experiment.run.status
     shown = _find(client, experiment) or _create(client, experiment, status)
+    _describe(client, experiment, shown, status)
     _send_curves(client, experiment, shown.info.run_id, status)
     if status["state"] == "running":
         client.update_run(shown.info.run_id, status="RUNNING")
@@ -163,10 +165,8 @@ def _find(client: "MlflowClient", experiment: Experiment) -> "Run | None":
 
 
 def _create(client: "MlflowClient", experiment: Experiment, status: dict[str, Any]) -> "Run":
-    """Create the run with all that was known before its first iteration: tags, parameters, dataset."""
-    from mlflow.entities import Dataset, DatasetInput, InputTag, Param  # noqa: PLC0415
-
-    config, task = experiment.run.config, experiment.variant.task
+    """Create the run with its tags, by which it is found again."""
+    task = experiment.variant.task
     shown = client.get_experiment_by_name(EXPERIMENTS[task])
     assert shown is not None
     source = sources(experiment.layout.source)[task]["source"]
@@ -182,15 +182,24 @@ def _create(client: "MlflowClient", experiment: Experiment, status: dict[str, An
         "mlflow.note.content": experiment.variant.about,
     }
     name = f"{experiment.name}/seed-{experiment.seed}"
-    run = client.create_run(shown.experiment_id, _milliseconds(status, 0), tags, name)
+    return client.create_run(shown.experiment_id, _milliseconds(status, 0), tags, name)
+
+
+def _describe(client: "MlflowClient", experiment: Experiment, shown: "Run", status: dict[str, Any]) -> None:
+    """Send parameters and dataset, unless they are there: a server may have gone just after the run was created."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag, Param  # noqa: PLC0415
+
+    if shown.inputs and shown.inputs.dataset_inputs:  # the last that is sent
+        return
+    config, task = experiment.run.config, experiment.variant.task
     network = network_for(experiment.variant)
     params = {"variant": experiment.name, "seed": experiment.seed, "data": config["data"], "split": config["split"]}
     params |= flat(config["settings"]) | {"device": status["device"], "threads": status["threads"]}
     params |= {"weights": weight_count(network), "parameters": sum(p.numel() for p in network.parameters())}
-    client.log_batch(run.info.run_id, params=[Param(key, str(value)) for key, value in params.items()])
+    client.log_batch(shown.info.run_id, params=[Param(key, str(value)) for key, value in params.items()])
+    source = shown.data.tags["data_source"]
     dataset = Dataset(_DATASETS[task], config["data"][:_DIGEST], "local", f"{source}: {_DATASETS[task]}")
-    client.log_inputs(run.info.run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
-    return client.get_run(run.info.run_id)
+    client.log_inputs(shown.info.run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
 
 
 def _send_curves(client: "MlflowClient", experiment: Experiment, run_id: str, status: dict[str, Any]) -> None:
@@ -198,14 +207,12 @@ def _send_curves(client: "MlflowClient", experiment: Experiment, run_id: str, st
     from mlflow.entities import Metric  # noqa: PLC0415
 
     history = experiment.run.history
-    there = {metric.step for metric in client.get_metric_history(run_id, "train/loss")}
-    new = history[~history["step"].isin(there)]
-    metrics = [
-        Metric(str(name), float(row[name]), _milliseconds(status, row["seconds"]), int(row["step"]))
-        for row in new.to_dict("records")
-        for name in row
-        if name not in {"step", "seconds"}
-    ]
+    metrics = []
+    for name in map(str, history.columns.drop(["step", "seconds"], errors="ignore")):
+        there = {metric.step for metric in client.get_metric_history(run_id, name)}
+        new = history[~history["step"].isin(there)]
+        for step, seconds, value in zip(new["step"], new["seconds"], new[name], strict=True):
+            metrics.append(Metric(name, float(value), _milliseconds(status, seconds), int(step)))
     _send(client, run_id, metrics)
 
 
@@ -238,7 +245,6 @@ def _send_evaluation(client: "MlflowClient", experiment: Experiment, shown: "Run
 def _send_model(experiment: Experiment, run_id: str) -> None:
     """Log the network with its standardisation: raw images in, logits out; PyTorch alone can load it."""
     import mlflow  # noqa: PLC0415
-    import torch  # noqa: PLC0415
 
     task = experiment.variant.task
     example = ImageSet.load(experiment.layout.dataset(task, "train")).images[:2].astype("float32")
@@ -252,11 +258,8 @@ def _send_model(experiment: Experiment, run_id: str) -> None:
         )
 
 
-def served_model(experiment: Experiment) -> "nn.Module":
+def served_model(experiment: Experiment) -> nn.Module:
     """Return the trained network behind a layer that standardises raw images as in training."""
-    import torch  # noqa: PLC0415
-    from torch import nn  # noqa: PLC0415
-
     network = network_for(experiment.variant)
     network.load_state_dict(experiment.run.weights)
     normalization = experiment.run.config["normalization"]
