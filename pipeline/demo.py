@@ -15,7 +15,7 @@ from dl4ia.parallel import Emit, run_side_by_side
 from dl4ia.progress import Bars
 from dl4ia.report.page import write_report
 from dl4ia.runs import Layout
-from dl4ia.tracking import publish
+from dl4ia.tracking.live import publish, views
 from pipeline import stage
 from pipeline.evaluate import evaluate
 
@@ -38,7 +38,7 @@ def main() -> None:
     jobs = [(name, variant, layout) for name, variant in params.variants.items()]
     run_side_by_side(_evaluate, jobs, print)
     write_report(params, layout, _NOTICE)
-    count = publish(params.variants, layout)
+    count = publish(views(params, layout), layout)
     print(f"report: {layout.report / 'report.md'}\nMLflow: {count} runs, `make demo-ui` shows them")  # noqa: T201
 
 

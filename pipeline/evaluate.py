@@ -6,7 +6,8 @@ from dl4ia.evaluation import evaluate_variant
 from dl4ia.experiment import experiments
 from dl4ia.report.pictures import draw_run
 from dl4ia.runs import Layout
-from dl4ia.tracking import Live
+from dl4ia.tracking.live import Live
+from dl4ia.tracking.runs import RunView
 from pipeline import stage
 
 
@@ -16,7 +17,7 @@ def main(name: str) -> None:
     evaluate(name, variant, layout)
     with Live(layout) as live:
         for experiment in experiments(name, variant, layout):
-            live(experiment)
+            live(RunView(experiment))
 
 
 def evaluate(name: str, variant: Variant, layout: Layout) -> None:

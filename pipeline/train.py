@@ -4,7 +4,8 @@ from dl4ia import config
 from dl4ia.experiment import Progress, experiments, train_all
 from dl4ia.progress import Bars
 from dl4ia.runs import Layout
-from dl4ia.tracking import Live
+from dl4ia.tracking.live import Live
+from dl4ia.tracking.runs import RunView
 from pipeline import stage
 
 
@@ -16,7 +17,7 @@ def main(name: str) -> None:
 
         def observe(progress: Progress) -> None:
             bars(progress)
-            live(progress.experiment)
+            live(RunView(progress.experiment))
 
         train_all(todo, observe)
 

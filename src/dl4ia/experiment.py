@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from dl4ia import files
-from dl4ia.config import MnistVariant, Variant
-from dl4ia.data.augment import add_rotations
+from dl4ia.config import MnistVariant, Variant, WarwickSettings, WarwickVariant
+from dl4ia.data.augment import add_flips, add_rotations
 from dl4ia.data.imageset import ImageSet
 from dl4ia.data.splits import Split
 from dl4ia.errors import DivergedError, RunError
@@ -105,7 +105,7 @@ def train(experiment: Experiment, emit: Emit) -> None:
     """Train one experiment into its run directory, emitting a Progress at each point and at the end."""
     run, settings = experiment.run, experiment.variant.settings
     device = device_for(settings.device)
-    status = _provenance(device) | {"state": "running", "started": time.time(), "seconds": 0.0}
+    status = provenance(device) | {"state": "running", "started": time.time(), "seconds": 0.0}
     data, split = training_data(experiment)
     normalization = Normalization.of(data.take(split.train).images)
     run.write_config(_config(experiment, normalization))
@@ -118,7 +118,7 @@ def train(experiment: Experiment, emit: Emit) -> None:
         emit(Progress(experiment, point))
 
     try:
-        network = _fit(experiment, data, split, normalization, device, observe)
+        network = fit_network(experiment.variant, experiment.seed, data, split, normalization, device, observe)
     except (DivergedError, RuntimeError, MemoryError) as error:  # PyTorch's own errors are RuntimeErrors
         status |= {"state": "failed", "error": f"{experiment.name}, seed {experiment.seed}: {error}"}
     else:
@@ -128,33 +128,35 @@ def train(experiment: Experiment, emit: Emit) -> None:
     emit(Progress(experiment, None))
 
 
-def _fit(  # noqa: PLR0913
-    experiment: Experiment,
+def fit_network(  # noqa: PLR0913
+    variant: Variant,
+    seed: int,
     data: ImageSet,
     split: Split,
     normalization: Normalization,
     device: torch.device,
     observe: Callable[[Point], None],
 ) -> nn.Module:
-    settings = experiment.variant.settings
+    """Train a variant's network on the part of `data` that `split` says, telling `observe` each point; return it."""
+    settings = variant.settings
     torch.backends.cudnn.deterministic = True
-    torch.manual_seed(experiment.seed)
-    generator = torch.Generator().manual_seed(experiment.seed)
-    network = network_for(experiment.variant).to(device)
+    torch.manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
+    network = network_for(variant).to(device)
     train, validation = (_tensors(data.take(part), normalization) for part in (split.train, split.validation))
-    if experiment.variant.task == "warwick" and experiment.variant.settings.rotations:
-        train = Labelled(*add_rotations(train.images, train.targets, generator))
+    if isinstance(variant, WarwickVariant):
+        train = _augmented(train, variant.settings, generator)
     if settings.channels_last:
         network = network.to(memory_format=torch.channels_last)
     layout = torch.channels_last if settings.channels_last else torch.contiguous_format
     train, validation = (_placed(part, device, layout) for part in (train, validation))
     fit(
         network,
-        optimizer_for(network, settings.optimizer),
+        optimizer_for(network, settings.optimizer, settings.regularization),
         train,
         validation if len(validation) else None,
-        TASKS[experiment.variant.task],
-        l2=settings.l2,
+        TASKS[variant.task],
+        l2=settings.regularization.l2,
         batch_size=settings.batch_size,
         iterations=settings.iterations,
         evaluate_every=settings.evaluate_every,
@@ -162,6 +164,14 @@ def _fit(  # noqa: PLR0913
         observe=observe,
     )
     return network
+
+
+def _augmented(train: Labelled, settings: WarwickSettings, generator: torch.Generator) -> Labelled:
+    if settings.flips:
+        train = Labelled(*add_flips(train.images, train.targets))
+    if settings.rotations:
+        train = Labelled(*add_rotations(train.images, train.targets, generator))
+    return train
 
 
 def network_for(variant: Variant) -> nn.Sequential:
@@ -221,7 +231,7 @@ def code_hash() -> str:
     return digest.hexdigest()
 
 
-def _provenance(device: torch.device) -> dict[str, Any]:
+def provenance(device: torch.device) -> dict[str, Any]:
     """Return what the run was done with and on."""
     git = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S607
     return {

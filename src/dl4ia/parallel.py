@@ -1,7 +1,9 @@
 """Where work runs: processes side by side, each with its own pinned threads."""
 
 import multiprocessing
+import os
 import queue
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -28,11 +30,13 @@ def waves(jobs: Sequence[Job], cores: int) -> Iterator[tuple[Sequence[Job], int]
         yield wave, cores // len(wave)
 
 
-def run_side_by_side(work: Callable[[Job, Emit], Result], jobs: Sequence[Job], on_event: Emit) -> list[Result]:
+def run_side_by_side(
+    work: Callable[[Job, Emit], Result], jobs: Sequence[Job], on_event: Emit, *, one_thread_each: bool = False
+) -> list[Result]:
     """Call `work(job, emit)` for each job in worker processes; return the results in the order of `jobs`.
 
     What a worker emits is handed to `on_event` in this process. Raises the first exception of a job after its wave is
-    done, and RunError if a worker process died.
+    done, and RunError if a worker process died. A worker ends with this process, however that ends.
     """
     cores = cpu_count()
     context = multiprocessing.get_context("spawn")  # a forked child inherits locked threads and a dead CUDA context
@@ -40,7 +44,7 @@ def run_side_by_side(work: Callable[[Job, Emit], Result], jobs: Sequence[Job], o
     results = []
     with ProcessPoolExecutor(min(cores, len(jobs)), context, _set_up, (events,)) as pool:
         for wave, threads in waves(jobs, cores):
-            futures = [pool.submit(_call, work, job, threads) for job in wave]
+            futures = [pool.submit(_call, work, job, 1 if one_thread_each else threads) for job in wave]
             while not all(future.done() for future in futures):
                 _hear(events, on_event)
             _hear(events, on_event)
@@ -70,6 +74,15 @@ _events: Any = None  # in a worker: the way back to the process that started it
 def _set_up(events: Any) -> None:  # noqa: ANN401
     global _events  # noqa: PLW0603 (a worker has one parent)
     _events = events
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Wait until the process that started this one is gone, and go too: nobody reads what comes of it."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _call(work: Callable[[Job, Emit], Result], job: Job, threads: int) -> Result:

@@ -1,4 +1,4 @@
-"""Progress on the terminal: one bar a run, nothing where the output is no terminal."""
+"""Progress on the terminal: one bar a run or a study, nothing where the output is no terminal."""
 
 from types import TracebackType
 from typing import TYPE_CHECKING, Never, Self
@@ -47,3 +47,27 @@ class Bars:
                 position=len(self._bars),
             )
         return self._bars[path]
+
+
+class TrialBar:
+    """Shows how many trials of a study have ended, the best value so far, and the time left."""
+
+    def __init__(self, name: str) -> None:
+        self._bar: tqdm[Never] = tqdm(desc=name, unit="trial", disable=None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.close()
+
+    def __call__(self, ended: int, trials: int, best: float) -> None:
+        """Move the bar; the first call tells where an earlier one had stopped."""
+        if self._bar.total is None:
+            self._bar.total = trials
+            self._bar.initial = self._bar.n = ended
+        self._bar.set_postfix({"best": f"{best:.3f}"}, refresh=False)
+        self._bar.update(ended - self._bar.n)
+        self._bar.refresh()

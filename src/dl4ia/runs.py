@@ -1,7 +1,8 @@
-"""Where things lie: the layout of a working copy, and the run directory, which is one training on disk.
+"""Where things lie: the layout of a working copy, the run directory, and the study directory.
 
 A run directory holds `config.json` (all that decides the run), `history.csv` (one row a point of the curves),
-`model.safetensors` and `status.json`. Every file is written aside and renamed, so none is ever torn.
+`model.safetensors` and `status.json`. A study directory holds `trials.csv` and `curves.csv` of all trials, `best.yaml`,
+`status.json` and pictures. Every file is written aside and renamed, so none is ever torn.
 """
 
 import hashlib
@@ -46,6 +47,10 @@ class Layout:
     def run(self, variant: str, seed: int) -> "RunDirectory":
         """Return the directory of one training."""
         return RunDirectory(self.root / "out" / "runs" / variant / f"seed-{seed}")
+
+    def study(self, name: str) -> "StudyDirectory":
+        """Return the directory of what a study found."""
+        return StudyDirectory(self.root / "out" / "search" / name)
 
     def evaluation(self, variant: str) -> Path:
         """Return the folder of what was found out about a variant."""
@@ -126,16 +131,53 @@ class RunDirectory:
         return hashlib.sha256(json.dumps(self.config, sort_keys=True).encode()).hexdigest()[:32]
 
     def _write_json(self, name: str, content: dict[str, Any]) -> None:
-        files.write(self.path / name, json.dumps(content, indent=2, sort_keys=True).encode() + b"\n")
+        _write_json(self.path / name, content)
 
     def _read_json(self, name: str) -> dict[str, Any]:
-        path = self.path / name
+        return _read_json(self.path / name, f"train@{self.path.parent.name}")
+
+
+@dataclass(frozen=True)
+class StudyDirectory:
+    """What a search has found so far."""
+
+    path: Path
+
+    def write_status(self, status: dict[str, Any]) -> None:
+        """Write the state (`running`, `stopped` before its end, `finished`) and how it came about."""
+        _write_json(self.path / "status.json", status)
+
+    def write_table(self, name: str, table: pd.DataFrame) -> None:
+        """Write `trials` (a row a trial), `curves` (a row a point) or `importances` (a row a parameter)."""
+        files.write(self.path / f"{name}.csv", table.to_csv(index=False).encode())
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """State, seconds, versions, device, commit."""
+        return _read_json(self.path / "status.json", f"search@{self.path.name}")
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Read what `write_table` wrote."""
+        path = self.path / f"{name}.csv"
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            return pd.read_csv(path)
         except FileNotFoundError as error:
-            raise RunError(f"{path} is missing: train it with `dvc repro train@{self.path.parent.name}`") from error
+            raise RunError(f"{path} is missing: run `dvc repro search@{self.path.name}`") from error
         except ValueError as error:
-            raise RunError(f"{path} is not valid JSON: {error}") from error
-        if not isinstance(content, dict):
-            raise RunError(f"{path}: expected an object, got {type(content).__name__}")
-        return content
+            raise RunError(f"{path} is not a readable table: {error}") from error
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    files.write(path, json.dumps(content, indent=2, sort_keys=True).encode() + b"\n")
+
+
+def _read_json(path: Path, stage: str) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RunError(f"{path} is missing: run `dvc repro {stage}`") from error
+    except ValueError as error:
+        raise RunError(f"{path} is not valid JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise RunError(f"{path}: expected an object, got {type(content).__name__}")
+    return content

@@ -4,6 +4,11 @@ import torch
 from torch import Tensor
 
 
+def add_flips(images: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
+    """Append the mirror image of each image: `images` (n, c, h, w) and `masks` (n, h, w), 2 n of both."""
+    return torch.cat([images, images.flip(-1)]), torch.cat([masks, masks.flip(-1)])
+
+
 def add_rotations(images: Tensor, masks: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Append a rotated copy of each image that draws one (Exercise 2.2).
 

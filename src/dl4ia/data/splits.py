@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -62,6 +63,20 @@ def patient_split(images: ImageSet, validation: float, seed: int) -> Split:
     splitter = StratifiedGroupKFold(n_splits=round(1 / validation), shuffle=True, random_state=seed)
     folds = splitter.split(images.images, images.strata, images.groups)
     return _split("patient", *min(folds, key=lambda fold: _imbalance(images.strata, images.strata[fold[1]])))
+
+
+def folds(images: ImageSet, count: int, strategy: str, seed: int) -> list[Split]:
+    """Divide the images into `count` folds of about the same grades; each validates once.
+
+    By `patient`, all images of a patient are in one fold; at `random`, only equal images stay together.
+    """
+    groups = images.groups if strategy == "patient" else _content(images)
+    if len(set(groups)) < count:
+        raise DataError(f"params.yaml: objective.folds: {count} folds cannot be made of {len(set(groups))} groups")
+    splitter = StratifiedGroupKFold(n_splits=count, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():  # a grade of fewer images than folds cannot be in all of them
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        return [_split(strategy, *fold) for fold in splitter.split(images.images, images.strata, groups)]
 
 
 def _imbalance(strata: NDArray[np.str_], held_out: NDArray[np.str_]) -> float:

@@ -1,9 +1,12 @@
 """What a variant is, in words."""
 
+from collections.abc import Iterable
+
 from torch import nn
 
-from dl4ia.config import MnistVariant, Variant
+from dl4ia.config import Variant, WarwickVariant
 from dl4ia.experiment import network_for
+from dl4ia.models.segmenters import Concatenated, Residual
 from dl4ia.training.optimizers import optimizer_for
 
 _SWITCHES = {"foreach", "maximize", "capturable", "differentiable", "fused", "decoupled_weight_decay"}  # of PyTorch
@@ -11,7 +14,7 @@ _SWITCHES = {"foreach", "maximize", "capturable", "differentiable", "fused", "de
 
 def optimizer(variant: Variant) -> str:
     """Return the optimizer with all its numbers, PyTorch's defaults included."""
-    built = optimizer_for(network_for(variant), variant.settings.optimizer)
+    built = optimizer_for(network_for(variant), variant.settings.optimizer, variant.settings.regularization)
     numbers = {key: value for key, value in built.defaults.items() if key not in _SWITCHES}
     return f"{type(built).__name__}({', '.join(f'{key}={value}' for key, value in numbers.items())})"
 
@@ -20,9 +23,10 @@ def training(variant: Variant) -> str:
     """Return iterations, batches, penalty, augmentation and split."""
     settings = variant.settings
     parts = [f"{settings.iterations} iterations of {settings.batch_size} images"]
-    parts += [f"λ = {settings.l2} in the loss"] if settings.l2 else []
-    if not isinstance(variant, MnistVariant) and variant.settings.rotations:
-        parts.append("rotated copies")
+    parts += [f"λ = {settings.regularization.l2} in the loss"] if settings.regularization.l2 else []
+    if isinstance(variant, WarwickVariant):
+        parts += ["mirror images"] if variant.settings.flips else []
+        parts += ["rotated copies"] if variant.settings.rotations else []
     parts.append(f"validation {settings.split.strategy}")
     parts.append(f"seeds {', '.join(map(str, settings.seeds))}")
     return "; ".join(parts)
@@ -30,7 +34,11 @@ def training(variant: Variant) -> str:
 
 def layers(variant: Variant) -> str:
     """Return the network's layers in order."""
-    return " → ".join(_layer(layer) for layer in network_for(variant))
+    return _chain(network_for(variant))
+
+
+def _chain(layers: Iterable[nn.Module]) -> str:
+    return " → ".join(_layer(layer) for layer in layers)
 
 
 def _layer(layer: nn.Module) -> str:
@@ -43,6 +51,8 @@ def _layer(layer: nn.Module) -> str:
             return f"{name} {layer.in_features}→{layer.out_features}"
         case nn.BatchNorm2d():
             return f"{name} {layer.num_features}"
+        case Concatenated() | Residual():
+            return f"{name}({_chain(layer.layers)})"
         case _:
             return name
 
@@ -66,9 +76,9 @@ def quirks(variant: Variant) -> list[str]:
             "`activation: hardtanh`: the report says tanh and lists hardtanh, which clips to [-1, 1]; the listing is "
             "followed."
         )
-    if settings.optimizer.kind == "adamw":
+    if settings.optimizer.kind == "adam" and settings.regularization.weight_decay:
         found.append(
-            "`adamw`: the report writes Equation 2 but its code decays the weights beside the gradient (AdamW), which "
-            "is another experiment; the rows `warwick-l2-*` do what Equation 2 says."
+            "`weight-decay`: the report writes Equation 2 but its code decays the weights beside the gradient (AdamW), "
+            "which is another experiment; the rows `warwick-l2-*` do what Equation 2 says."
         )
     return found

@@ -1,0 +1,62 @@
+"""Which point comes next, and which trial is not worth its while: Optuna's samplers and pruners, by name."""
+
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.pruners import BasePruner, MedianPruner, NopPruner
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.trial import FrozenTrial, TrialState
+
+from dl4ia.config import Study
+
+
+def sampler_for(study: Study) -> BaseSampler:
+    """Return what chooses points; a grid's are all queued, and nothing is left to choose."""
+    return _SeededByTrial(study)
+
+
+def pruner_for(study: Study) -> BasePruner:
+    """Return what stops trials early."""
+    if study.pruner.kind == "none":
+        return NopPruner()
+    return MedianPruner(n_startup_trials=study.pruner.startup, n_warmup_steps=study.pruner.warmup)
+
+
+class _SeededByTrial(BaseSampler):
+    """Chooses by the study's seed and the trial's number: no two workers draw alike, and a resume changes nothing."""
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+        self._sampler: BaseSampler = RandomSampler()
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        seed = (self._study.seed << 16) + trial.number
+        config = self._study.sampler
+        if config.kind == "tpe":
+            self._sampler = TPESampler(n_startup_trials=config.startup, seed=seed)
+        else:
+            self._sampler = RandomSampler(seed)
+        self._sampler.before_trial(study, trial)
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return self._sampler.infer_relative_search_space(study, trial)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        return self._sampler.sample_relative(study, trial, search_space)
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:  # noqa: ANN401 (Optuna's)
+        return self._sampler.sample_independent(study, trial, param_name, param_distribution)
+
+    def after_trial(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        state: TrialState,
+        values: Any,  # noqa: ANN401 (Optuna's)
+    ) -> None:
+        self._sampler.after_trial(study, trial, state, values)

@@ -1,0 +1,163 @@
+"""Where studies are kept: a SQLite file at the root of the working copy, or any database that Optuna takes.
+
+Trials wait in a queue in the database. A worker takes the next one; while it trains, it records a heartbeat. A trial
+whose heartbeat has stopped is failed and queued again, with the same parameters.
+"""
+
+import json
+import logging
+import uuid
+import warnings
+from collections.abc import Iterable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import optuna
+from filelock import FileLock
+from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
+
+from dl4ia import files
+from dl4ia.config import Point, Study, flat
+from dl4ia.errors import RunError
+from dl4ia.experiment import code_hash
+from dl4ia.runs import Layout
+from dl4ia.search.samplers import pruner_for, sampler_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from filelock import BaseFileLock
+
+_HEARTBEAT, _GRACE = 3, 15  # seconds between two heartbeats, and without one before a trial counts as dead
+_RETRIES = 10  # of a trial whose worker died each time
+_BUSY = 60  # seconds that a worker waits while another one writes to a SQLite file
+
+
+def default_url(layout: Layout) -> str:
+    """Return the address of the SQLite file at the root of the working copy."""
+    return f"sqlite:///{layout.root.resolve() / 'studies.db'}"
+
+
+def lock_of(layout: Layout) -> "BaseFileLock":
+    """Return what processes hold while they create the tables or take a trial: SQLite does not lock for them."""
+    return FileLock(layout.root / "studies.db.lock")
+
+
+def open_study(name: str, study: Study, layout: Layout, url: str) -> optuna.Study:
+    """Return the study in the database at `url`; it is created if need be.
+
+    Raises RunError where the database cannot be had, or has a study of that name that searches something else.
+    """
+    with _said_in_one_line(url):
+        storage = _storage(url)
+        with lock_of(layout):
+            found = optuna.create_study(
+                study_name=name,
+                storage=storage,
+                sampler=sampler_for(study),
+                pruner=pruner_for(study),
+                direction="maximize",
+                load_if_exists=True,
+            )
+            wanted = _definition(study, layout)
+            there = found.user_attrs.get("definition")
+            if there is None:
+                found.set_user_attr("key", uuid.uuid4().hex)
+                found.set_user_attr("definition", wanted)
+            elif there != wanted:
+                raise RunError(_difference(name, url, there, wanted))
+    return found
+
+
+def enqueue(study: Study, found: optuna.Study, layout: Layout, trials: int) -> None:
+    """Queue trials until there are `trials`: the next points of a grid, or such as the sampler will choose."""
+    points: list[Point] = list(study.grid()) if study.sampler.kind == "grid" else [{}] * trials
+    with lock_of(layout):
+        for point in points[len(_roots(found.get_trials(deepcopy=False))) : trials]:
+            found.enqueue_trial(dict(point))
+
+
+def adopt(found: optuna.Study) -> None:
+    """Give each running trial a heartbeat: one that was killed before its first would never be missed."""
+    storage = found._storage  # noqa: SLF001 (Optuna has no other way to its heartbeats)
+    assert isinstance(storage, RDBStorage)
+    for trial in found.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        storage.record_heartbeat(trial._trial_id)  # noqa: SLF001
+
+
+def finished(found: optuna.Study) -> int:
+    """Return how many trials have come to an end; one that was queued again counts once."""
+    return len(_ended(found.get_trials(deepcopy=False)))
+
+
+def open_trials(found: optuna.Study, wanted: int) -> tuple[bool, bool]:
+    """Return whether a trial waits that is among those `wanted`, and whether any is running."""
+    trials = found.get_trials(deepcopy=False)
+    running = sum(trial.state == TrialState.RUNNING for trial in trials)
+    waiting = any(trial.state == TrialState.WAITING for trial in trials)
+    return waiting and len(_ended(trials)) + running < wanted, running > 0
+
+
+def _root(trial: FrozenTrial) -> int:
+    """Return the number of the trial that this one repeats, or its own."""
+    first = RetryHeartbeatStaleTrialCallback.retried_trial_number(trial)
+    return trial.number if first is None else first
+
+
+def _roots(trials: Iterable[FrozenTrial]) -> set[int]:
+    return {_root(trial) for trial in trials}
+
+
+def _ended(trials: list[FrozenTrial]) -> set[int]:
+    return _roots(trials) - _roots(trial for trial in trials if not trial.state.is_finished())
+
+
+def _storage(url: str) -> RDBStorage:
+    logging.getLogger("alembic").setLevel(logging.ERROR)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    if url.startswith("sqlite:///"):
+        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    return RDBStorage(
+        url,
+        engine_kwargs={"connect_args": {"timeout": _BUSY}} if url.startswith("sqlite:") else None,
+        heartbeat_interval=_HEARTBEAT,
+        grace_period=_GRACE,
+        heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=_RETRIES),
+    )
+
+
+def _definition(study: Study, layout: Layout) -> dict[str, Any]:
+    """Return all that decides what a trial is worth; how many there are, and how they are chosen, may change."""
+    chosen = study.model_dump(
+        mode="json", include={"space", "base", "objective", "iterations", "evaluate_every", "seed"}
+    )
+    strategy = study.objective.strategy
+    definition = chosen | {
+        "data": files.digest(layout.dataset("warwick", "train")),
+        "split": files.digest(layout.split("warwick", strategy)) if study.objective.kind == "split" else None,
+        "code": code_hash(),
+    }
+    return dict(json.loads(json.dumps(definition)))
+
+
+def _difference(name: str, url: str, there: dict[str, Any], wanted: dict[str, Any]) -> str:
+    before, now = flat(there), flat(wanted)
+    key = next(key for key in [*now, *before] if before.get(key) != now.get(key))
+    return (
+        f"study {name!r} in {url} was made with another {key}: {before.get(key)!r} there, {now.get(key)!r} now. Give "
+        f"the study another name in params.yaml, or delete what was found: "
+        f"`optuna delete-study --study-name {name} --storage {url}`"
+    )
+
+
+@contextmanager
+def _said_in_one_line(url: str) -> "Iterator[None]":
+    try:
+        yield
+    except (SQLAlchemyError, optuna.exceptions.OptunaError, ImportError, RuntimeError, OSError) as error:
+        reason = " ".join(str(error).split("(Background")[0].split())[:200]
+        raise RunError(f"no study can be kept at {url} ({reason}): check the address and that it answers") from error

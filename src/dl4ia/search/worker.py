@@ -1,0 +1,63 @@
+"""A process that takes trials from the queue until none is left."""
+
+import time
+from dataclasses import dataclass
+
+import optuna
+from optuna.storages import fail_stale_trials
+
+from dl4ia.config import Study
+from dl4ia.errors import UserError
+from dl4ia.parallel import Emit
+from dl4ia.runs import Layout
+from dl4ia.search.objective import Objective
+from dl4ia.search.storage import lock_of, open_study, open_trials
+
+_PATIENCE = 1  # seconds between two looks at trials that others are running
+
+# What a trial may fail of while the study goes on; PyTorch's own errors, want of memory included, are RuntimeErrors.
+_FAILURES = (UserError, RuntimeError, ValueError, MemoryError)
+
+
+@dataclass(frozen=True)
+class Work:
+    """A study, where it is kept, and when to start no more trials (as time.time())."""
+
+    name: str
+    study: Study
+    layout: Layout
+    url: str
+    deadline: float
+
+
+def work(job: Work, emit: Emit) -> None:
+    """Run trials until there are enough, emitting the number of each that has ended.
+
+    Where the rest is in the hands of other processes it waits for them: what one of them drops is picked up.
+    """
+    found = open_study(job.name, job.study, job.layout, job.url)
+    objective = Objective(job.study, job.layout)
+    lock = lock_of(job.layout)
+
+    def tried(trial: optuna.Trial) -> float:
+        lock.release()  # the trial is ours
+        try:
+            return objective(trial)
+        except _FAILURES as error:
+            trial.set_user_attr("error", f"{type(error).__name__}: {' '.join(str(error).split())}")
+            raise
+
+    while time.time() < job.deadline:
+        try:
+            lock.acquire()
+            fail_stale_trials(found)
+            waiting, running = open_trials(found, job.study.trials)
+            if waiting:
+                found.optimize(tried, n_trials=1, catch=_FAILURES)
+                emit(job.name)
+        finally:
+            lock.release(force=True)
+        if not waiting and not running:
+            return
+        if not waiting:
+            time.sleep(_PATIENCE)

@@ -1,0 +1,102 @@
+"""MLflow's client, and what all that is shown there has in common."""
+
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from filelock import FileLock
+
+from dl4ia.config import Task
+from dl4ia.runs import Layout
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric, Run
+
+EXPERIMENTS: dict[Task, str] = {"mnist": "mnist-classification", "warwick": "warwick-segmentation"}
+
+_KIND = {"mlflow.experimentKind": "custom_model_development"}  # which view MLflow opens
+_BATCH = 1000  # metrics that MLflow takes in one call
+
+
+class View(Protocol):
+    """Something on disk that is shown in MLflow."""
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+
+    def follow(self, client: "MlflowClient") -> "Run":
+        """Bring up to date what is being worked on."""
+
+    def publish(self, client: "MlflowClient") -> None:
+        """Bring all up to date of what nobody works on any more."""
+
+
+def uri_of(layout: Layout) -> str:
+    """Return where MLflow's data lie: MLFLOW_TRACKING_URI, or a SQLite file at the root of the working copy."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{layout.root.resolve() / 'mlflow.db'}"
+
+
+def connect(layout: Layout) -> "MlflowClient":
+    """Return a client whose database and experiments exist: two processes must not create them at once."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    import mlflow  # noqa: PLC0415 (seconds to import)
+
+    for noisy in ("mlflow", "alembic"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    uri = uri_of(layout)
+    mlflow.set_tracking_uri(uri)
+    artifacts = (layout.root.resolve() / "mlartifacts").as_uri() if uri.startswith("sqlite:") else None
+    with FileLock(layout.root / "mlflow.db.lock"):
+        client = mlflow.MlflowClient(uri)
+        for name in EXPERIMENTS.values():
+            if client.get_experiment_by_name(name) is None:
+                client.create_experiment(name, artifacts, _KIND)
+    return client
+
+
+def experiment_id(client: "MlflowClient", task: Task) -> str:
+    """Return MLflow's number of the experiment that a task's runs belong to."""
+    found = client.get_experiment_by_name(EXPERIMENTS[task])
+    assert found is not None
+    return str(found.experiment_id)
+
+
+def find(client: "MlflowClient", task: Task, run_key: str) -> "Run | None":
+    """Return the run of that content, if it is there."""
+    runs = client.search_runs([experiment_id(client, task)], f"tags.run_key = '{run_key}'", max_results=1)
+    return client.get_run(runs[0].info.run_id) if runs else None
+
+
+def send_curves(client: "MlflowClient", run_id: str, history: "pd.DataFrame", started: float) -> None:
+    """Send the points that are not there yet; their timestamps are those of the training, whenever they are sent."""
+    from mlflow.entities import Metric  # noqa: PLC0415 (seconds to import)
+
+    metrics = []
+    for name in map(str, history.columns.drop(["step", "seconds"], errors="ignore")):
+        there = {metric.step for metric in client.get_metric_history(run_id, name)}
+        new = history[~history["step"].isin(there)].dropna(subset=[name])
+        for step, seconds, value in zip(new["step"], new["seconds"], new[name], strict=True):
+            metrics.append(Metric(name, float(value), milliseconds(started + seconds), int(step)))
+    send(client, run_id, metrics)
+
+
+def send(client: "MlflowClient", run_id: str, metrics: "list[Metric]") -> None:
+    """Send metrics in as few calls as MLflow allows."""
+    for start in range(0, len(metrics), _BATCH):
+        client.log_batch(run_id, metrics[start : start + _BATCH])
+
+
+def milliseconds(time: float) -> int:
+    """Return a time in seconds as MLflow wants it."""
+    return int(1000 * time)
+
+
+def line_of(error: BaseException) -> str:
+    """Return an error in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
