@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 DB ?= mlflow.db
 
-.PHONY: help setup demo demo-ui test lint repro ui publish
+.PHONY: help setup demo demo-ui test lint repro ui dashboard publish
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -40,5 +40,8 @@ repro: setup ## rebuild every result that is out of date: `dvc repro`
 ui: setup ## the MLflow UI on this machine, http://127.0.0.1:5000
 	mlflow server --backend-store-uri sqlite:///$(CURDIR)/$(DB) --host 127.0.0.1 --port 5000
 
-publish: setup ## show every run on disk in MLflow
+dashboard: setup ## optuna-dashboard on the studies, http://127.0.0.1:8080
+	optuna-dashboard sqlite:///$(CURDIR)/studies.db --host 127.0.0.1 --port 8080
+
+publish: setup ## show every run and study on disk in MLflow
 	python -m pipeline.publish

@@ -90,5 +90,5 @@ def test_a_variant_has_the_means_over_its_seeds_and_all_its_curves(evaluated, la
 
 
 def test_what_was_not_trained_cannot_be_evaluated(params, layout):
-    with pytest.raises(RunError, match="status.json is missing: train it with `dvc repro train@mnist-fc`"):
+    with pytest.raises(RunError, match="status.json is missing: run `dvc repro`"):
         evaluate_variant("mnist-fc", params.variant("mnist-fc"), layout)

@@ -41,7 +41,7 @@ def test_the_key_is_that_of_the_configuration(run, tmp_path):
     [
         ("status.json", b"{", "status", r"status\.json is not valid JSON"),
         ("status.json", b"[]", "status", r"status\.json: expected an object, got list"),
-        ("config.json", None, "config", r"config\.json is missing: train it with `dvc repro train@variant`"),
+        ("config.json", None, "config", r"config\.json is missing: run `dvc repro`"),
         ("model.safetensors", b"\x00" * 20, "weights", r"model\.safetensors is not a readable safetensors"),
         ("model.safetensors", None, "weights", r"the run has not finished"),
         ("history.csv", b"", "history", r"history\.csv is not a readable history"),

@@ -14,6 +14,7 @@ FLOORS = [
     {"training", "models", "runs"},
     {"experiment", "evaluation", "tracking", "report", "progress"},
     {"search"},
+    {"cli"},
 ]
 CORE = ("data", "models", "training", "metrics")
 

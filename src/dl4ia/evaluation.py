@@ -38,7 +38,7 @@ def evaluate_variant(name: str, variant: Variant, layout: Layout) -> list[Path]:
     """
     finished = [experiment for experiment in experiments(name, variant, layout) if experiment.run.finished]
     if not finished:
-        raise RunError(f"no run of {name} has finished: train it with `dvc repro train@{name}`")
+        raise RunError(f"no run of {name} has finished: run `dvc repro`")
     folders = [evaluate(experiment) for experiment in finished]
     table = pd.DataFrame([read_json(folder / "metrics.json") for folder in folders])
     headline = [column for column in table if str(column).split("/")[-1] in HEADLINE[variant.task]]

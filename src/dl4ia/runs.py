@@ -134,7 +134,7 @@ class RunDirectory:
         _write_json(self.path / name, content)
 
     def _read_json(self, name: str) -> dict[str, Any]:
-        return _read_json(self.path / name, f"train@{self.path.parent.name}")
+        return _read_json(self.path / name, "")
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class StudyDirectory:
     @property
     def status(self) -> dict[str, Any]:
         """State, seconds, versions, device, commit."""
-        return _read_json(self.path / "status.json", f"search@{self.path.name}")
+        return _read_json(self.path / "status.json", f" search@{self.path.name}")
 
     def table(self, name: str) -> pd.DataFrame:
         """Read what `write_table` wrote."""
@@ -175,7 +175,7 @@ def _read_json(path: Path, stage: str) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise RunError(f"{path} is missing: run `dvc repro {stage}`") from error
+        raise RunError(f"{path} is missing: run `dvc repro{stage}`") from error
     except ValueError as error:
         raise RunError(f"{path} is not valid JSON: {error}") from error
     if not isinstance(content, dict):

@@ -7,12 +7,15 @@ import torch
 from mlflow import MlflowClient
 from mlflow.entities import Metric
 
-from dl4ia import tracking
 from dl4ia.data.imageset import ImageSet
 from dl4ia.errors import UserError
 from dl4ia.evaluation import evaluate_variant
 from dl4ia.experiment import Experiment, Normalization, experiments, network_for, train
 from dl4ia.report.pictures import draw_run
+from dl4ia.tracking.client import connect, milliseconds
+from dl4ia.tracking.live import Live
+from dl4ia.tracking.live import publish as publish_views
+from dl4ia.tracking.runs import RunView, _create
 from tests.conftest import shortened
 
 NAME = "mnist-fc"
@@ -40,7 +43,7 @@ def evaluated(experiment) -> Experiment:
 
 
 def publish(experiment) -> MlflowClient:
-    assert tracking.publish({NAME: experiment.variant}, experiment.layout) == 1
+    assert publish_views([RunView(experiment)], experiment.layout) == 1
     return MlflowClient(f"sqlite:///{experiment.layout.root}/mlflow.db")
 
 
@@ -86,10 +89,10 @@ def test_what_came_later_is_added_to_the_same_run(experiment):
 
 
 def test_points_that_got_through_before_a_crash_are_not_sent_again(experiment):
-    client = tracking._connect(experiment.layout)
-    run = tracking._create(client, experiment, experiment.run.status)
+    client = connect(experiment.layout)
+    run = _create(client, experiment, experiment.run.status)
     first = experiment.run.history.iloc[0]
-    stamp = tracking._milliseconds(experiment.run.status, first["seconds"])
+    stamp = milliseconds(experiment.run.status["started"] + first["seconds"])
     client.log_batch(run.info.run_id, [Metric("train/loss", float(first["train/loss"]), stamp, int(first["step"]))])
     publish(experiment)
     for name in ("train/loss", "validation/loss"):
@@ -130,8 +133,8 @@ def test_the_model_takes_raw_images_and_gives_the_networks_logits(experiment, la
 
 def test_runs_are_shown_while_they_train(params, layout):
     experiment = Experiment(NAME, shortened(params.variant(NAME)), 0, layout)
-    with tracking.Live(layout) as live:
-        train(experiment, lambda progress: live(progress.experiment))
+    with Live(layout) as live:
+        train(experiment, lambda progress: live(RunView(progress.experiment)))
     client = MlflowClient(f"sqlite:///{layout.root}/mlflow.db")
     (run,) = shown(client)
     assert run.info.status == "FINISHED"
@@ -141,8 +144,8 @@ def test_runs_are_shown_while_they_train(params, layout):
 def test_a_run_that_is_being_trained_is_running_and_one_that_was_left_is_killed(experiment):
     status = experiment.run.status
     experiment.run.write_status(status | {"state": "running"})
-    client = tracking._connect(experiment.layout)
-    tracking._follow(client, experiment)
+    client = connect(experiment.layout)
+    RunView(experiment).follow(client)
     assert shown(client)[0].info.status == "RUNNING"
     publish(experiment)
     assert shown(client)[0].info.status == "KILLED"
@@ -156,9 +159,9 @@ def test_a_failed_run_is_shown_as_failed(experiment):
 def test_a_server_that_is_gone_is_said_once_and_costs_the_training_nothing(params, layout, monkeypatch, caplog):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     variant = shortened(params.variant(NAME), seeds=(0, 1), iterations=10)
-    with caplog.at_level(logging.WARNING, "dl4ia"), tracking.Live(layout) as live:
+    with caplog.at_level(logging.WARNING, "dl4ia"), Live(layout) as live:
         for experiment in experiments(NAME, variant, layout):
-            train(experiment, lambda progress: live(progress.experiment))
+            train(experiment, lambda progress: live(RunView(progress.experiment)))
     assert all(experiment.run.finished for experiment in experiments(NAME, variant, layout))
     warnings = [record for record in caplog.records if record.name.startswith("dl4ia")]
     assert len(warnings) == 1
@@ -167,5 +170,5 @@ def test_a_server_that_is_gone_is_said_once_and_costs_the_training_nothing(param
 
 def test_asking_for_a_server_that_is_gone_is_an_error(experiment, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    with pytest.raises(UserError, match="MLflow at http://127.0.0.1:9 did not take the runs"):
-        tracking.publish({NAME: experiment.variant}, experiment.layout)
+    with pytest.raises(UserError, match="MLflow at http://127.0.0.1:9 did not take it all"):
+        publish_views([RunView(experiment)], experiment.layout)

@@ -108,13 +108,11 @@ def _filled(raw: dict[str, Any], path: Path, root: Path) -> dict[str, Any]:
         if not found.is_file():
             awaited[name] = str(found)
             continue
-        best = merged(_task_defaults({"task": "warwick"}, defaults, where), _settings(_read(found), {}, str(found)))
-        variants[name] = {key: value for key, value in row.items() if key != "best"} | {
-            "task": "warwick",
-            "settings": _settings(row, best, where),
-        }
-    rest = {key: value for key, value in raw.items() if key not in {"defaults", "searched"}}
-    return rest | {"variants": variants, "studies": studies, "awaited": awaited}
+        best = _settings(_read(found), _task_defaults(row, defaults, where), str(found))
+        rest = {key: value for key, value in row.items() if key != "best"}
+        variants[name] = rest | {"settings": _settings(row, best, where)}
+    others = {key: value for key, value in raw.items() if key not in {"defaults", "searched"}}
+    return others | {"variants": variants, "studies": studies, "awaited": awaited}
 
 
 def _rows(raw: dict[str, Any], key: str, path: Path) -> dict[str, Any]:

@@ -27,7 +27,7 @@ _SHOWN = 0.1  # below the best, from which on values share one colour: a dead ne
 
 
 def draw_study(study: Study, directory: StudyDirectory) -> None:
-    """Draw history, importances, slices, parallel coordinates, and lambda curve or heat map where the space has them."""
+    """Draw history, importances, slices, parallel coordinates, and lambda curve or heat map if the space has one."""
     trials, importances = directory.table("trials"), directory.table("importances")
     complete = trials[trials["state"] == "complete"].sort_values("value")
     pictures = {

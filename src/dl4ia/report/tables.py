@@ -55,7 +55,7 @@ def summary_table(params: Params, runs: pd.DataFrame) -> pd.DataFrame:
     for name, variant in params.variants.items():
         finished = runs[(runs["variant"] == name) & (runs["state"] == "finished")]
         if finished.empty:
-            raise RunError(f"no run of {name} was evaluated: run `dvc repro evaluate@{name}`")
+            raise RunError(f"no run of {name} was evaluated: run `dvc repro`")
         network = network_for(variant)
         row = {"variant": name, "task": variant.task, "exercise": variant.exercise, "seeds": len(finished)}
         row |= {"learned": int(finished["learned"].sum()), "weights": weight_count(network)}

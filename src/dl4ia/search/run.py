@@ -12,7 +12,7 @@ from dl4ia.parallel import run_side_by_side
 from dl4ia.report.studies import draw_study
 from dl4ia.runs import Layout
 from dl4ia.search.findings import best_of, write_best, write_importances, write_tables
-from dl4ia.search.storage import adopt, enqueue, finished, open_study
+from dl4ia.search.storage import enqueue, finished, open_study
 from dl4ia.search.worker import Work, work
 
 _HOUR = 3600  # seconds
@@ -37,7 +37,6 @@ def run_study(  # noqa: PLR0913
     only written. Raises RunError for a database that cannot be had or holds another space, or if no trial ended well.
     """
     found = open_study(name, study, layout, url)
-    adopt(found)
     enqueue(study, found, layout, study.trials)
     directory, started = layout.study(name), time.time()
     status = provenance(device_for(str(study.base["device"]))) | {"threads": 1, "workers": workers, "started": started}

@@ -10,12 +10,14 @@ import uuid
 import warnings
 from collections.abc import Iterable
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
 from filelock import FileLock
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+from optuna.storages._heartbeat import BaseHeartbeat
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -80,12 +82,19 @@ def enqueue(study: Study, found: optuna.Study, layout: Layout, trials: int) -> N
             found.enqueue_trial(dict(point))
 
 
-def adopt(found: optuna.Study) -> None:
-    """Give each running trial a heartbeat: one that was killed before its first would never be missed."""
+def adopt(found: optuna.Study, adopted: set[int]) -> None:
+    """Give each running trial a heartbeat, once: one that was killed before its first would never be missed.
+
+    The numbers of those that got one are added to `adopted`.
+    """
     storage = found._storage  # noqa: SLF001 (Optuna has no other way to its heartbeats)
-    assert isinstance(storage, RDBStorage)
+    assert isinstance(storage, BaseHeartbeat)
     for trial in found.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        storage.record_heartbeat(trial._trial_id)  # noqa: SLF001
+        assert trial.datetime_start is not None
+        age = (datetime.now() - trial.datetime_start).total_seconds()  # noqa: DTZ005 (as Optuna writes it)
+        if trial.number not in adopted and age > _HEARTBEAT:
+            storage.record_heartbeat(trial._trial_id)  # noqa: SLF001
+            adopted.add(trial.number)
 
 
 def finished(found: optuna.Study) -> int:

@@ -11,7 +11,7 @@ from dl4ia.errors import UserError
 from dl4ia.parallel import Emit
 from dl4ia.runs import Layout
 from dl4ia.search.objective import Objective
-from dl4ia.search.storage import lock_of, open_study, open_trials
+from dl4ia.search.storage import adopt, lock_of, open_study, open_trials
 
 _PATIENCE = 1  # seconds between two looks at trials that others are running
 
@@ -37,7 +37,7 @@ def work(job: Work, emit: Emit) -> None:
     """
     found = open_study(job.name, job.study, job.layout, job.url)
     objective = Objective(job.study, job.layout)
-    lock = lock_of(job.layout)
+    lock, adopted = lock_of(job.layout), set[int]()
 
     def tried(trial: optuna.Trial) -> float:
         lock.release()  # the trial is ours
@@ -50,6 +50,7 @@ def work(job: Work, emit: Emit) -> None:
     while time.time() < job.deadline:
         try:
             lock.acquire()
+            adopt(found, adopted)
             fail_stale_trials(found)
             waiting, running = open_trials(found, job.study.trials)
             if waiting:
