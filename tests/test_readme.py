@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from dl4ia.report.page import figure
+from dl4ia.report.shown import figure
 from dl4ia.report.tables import SCORE, TEST
 from tests.conftest import ROOT
 

@@ -8,7 +8,7 @@ from joblib import cpu_count
 
 from dl4ia import config
 from dl4ia.errors import UserError
-from dl4ia.progress import TrialBar
+from dl4ia.progress import SearchProgress, TrialBar
 from dl4ia.runs import Layout
 
 
@@ -31,7 +31,7 @@ def main() -> None:
 
 def search(name: str, workers: str = "auto", storage: str | None = None, trials: str | None = None) -> None:
     """Bring a study to its number of trials, showing them on the terminal and in MLflow; write out/search/<study>/."""
-    from dl4ia.search.run import SearchProgress, run_study  # noqa: PLC0415 (Optuna takes a second to import)
+    from dl4ia.search.run import run_study  # noqa: PLC0415 (Optuna takes a second to import)
     from dl4ia.search.storage import default_url  # noqa: PLC0415
     from dl4ia.tracking.live import Live  # noqa: PLC0415
     from dl4ia.tracking.studies import StudyView  # noqa: PLC0415
@@ -45,7 +45,7 @@ def search(name: str, workers: str = "auto", storage: str | None = None, trials:
     with TrialBar(name) as bar, Live(layout) as live:
 
         def observe(progress: SearchProgress) -> None:
-            bar(progress.ended, progress.trials, progress.best)
+            bar(progress)
             live(StudyView(name, study, layout))
 
         run_study(name, study, layout, storage or default_url(layout), processes, observe)

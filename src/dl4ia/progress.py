@@ -1,5 +1,6 @@
 """Progress on the terminal: one bar a run or a study, nothing where the output is no terminal."""
 
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Never, Self
 
@@ -9,6 +10,15 @@ from dl4ia.experiment import Experiment, Progress
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+@dataclass(frozen=True)
+class SearchProgress:
+    """How far a study has come: trials that have ended, of how many, and the best value so far (NaN: none)."""
+
+    ended: int
+    trials: int
+    best: float
 
 
 class Bars:
@@ -63,11 +73,11 @@ class TrialBar:
     ) -> None:
         self._bar.close()
 
-    def __call__(self, ended: int, trials: int, best: float) -> None:
+    def __call__(self, progress: SearchProgress) -> None:
         """Move the bar; the first call tells where an earlier one had stopped."""
         if self._bar.total is None:
-            self._bar.total = trials
-            self._bar.initial = self._bar.n = ended
-        self._bar.set_postfix({"best": f"{best:.3f}"}, refresh=False)
-        self._bar.update(ended - self._bar.n)
+            self._bar.total = progress.trials
+            self._bar.initial = self._bar.n = progress.ended
+        self._bar.set_postfix({"best": f"{progress.best:.3f}"}, refresh=False)
+        self._bar.update(progress.ended - self._bar.n)
         self._bar.refresh()

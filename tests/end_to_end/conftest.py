@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 
 from tests.conftest import ROOT
 
+STUDIES = ("lambda", "joint")
 KEPT = ("mnist-fc", "warwick-start", "warwick-combined-patient")
 
 
@@ -47,6 +48,10 @@ def shorten(content) -> None:
     content["variants"] = {name: content["variants"][name] for name in KEPT}
     for task, iterations in (("mnist", 40), ("warwick", 10)):
         content["defaults"][task] |= {"seeds": [0, 1], "iterations": iterations, "evaluate_every": iterations // 2}
+    content["studies"] = {name: content["studies"][name] for name in STUDIES}
+    for study in content["studies"].values():
+        study |= {"iterations": 2, "evaluate_every": 1, "objective": {"kind": "split", "strategy": "random"}}
+    content["studies"]["joint"]["trials"] = 4
     content["variants"]["mnist-fc"]["settings"] |= {"iterations": 40, "evaluate_every": 20}
 
 

@@ -39,20 +39,19 @@ class SplitSizes(Strict):
 class Params(Strict):
     """The whole of params.yaml; `variants` with the defaults of their task filled in.
 
-    A variant whose settings a study finds is among them once the study has found them, and in `awaited` before that,
-    with the file that will hold them.
+    A variant of `searched` is among them once the study has left the file from which it takes its settings.
     """
 
     data: Data
     split: SplitSizes
     studies: dict[str, Study]
     variants: dict[str, Annotated[Variant, Field(discriminator="task")]]
-    awaited: dict[str, str]
+    searched: dict[str, str]
 
     def variant(self, name: str) -> Variant:
         """Return the variant of that name; raise ConfigError if there is none."""
-        if name in self.awaited:
-            raise ConfigError(f"variant {name!r} takes its settings from {self.awaited[name]}: run its study first")
+        if name in self.searched and name not in self.variants:
+            raise ConfigError(f"variant {name!r} takes its settings from {self.searched[name]}: run its study first")
         if name not in self.variants:
             raise ConfigError(f"variant {name!r} is not in params.yaml{_suggestion(name, self.variants)}")
         return self.variants[name]
@@ -100,19 +99,19 @@ def _filled(raw: dict[str, Any], path: Path, root: Path) -> dict[str, Any]:
         for name, row, where in _each(_rows(raw, "variants", path), f"{path}: variants")
     }
     studies = {name: _study(row, defaults, where) for name, row, where in _each(raw.get("studies"), f"{path}: studies")}
-    awaited: dict[str, str] = {}
+    searched: dict[str, str] = {}
     for name, row, where in _each(raw.get("searched"), f"{path}: searched"):
         if name in variants:
             raise ConfigError(f"{where}: there is a variant of that name")
         found = root / str(row.get("best"))
+        searched[name] = str(found)
         if not found.is_file():
-            awaited[name] = str(found)
             continue
         best = _settings(_read(found), _task_defaults(row, defaults, where), str(found))
         rest = {key: value for key, value in row.items() if key != "best"}
         variants[name] = rest | {"settings": _settings(row, best, where)}
     others = {key: value for key, value in raw.items() if key not in {"defaults", "searched"}}
-    return others | {"variants": variants, "studies": studies, "awaited": awaited}
+    return others | {"variants": variants, "studies": studies, "searched": searched}
 
 
 def _rows(raw: dict[str, Any], key: str, path: Path) -> dict[str, Any]:

@@ -3,8 +3,6 @@
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,11 +14,14 @@ from dl4ia.config import Params, Variant
 from dl4ia.data.datasets import STAND_IN, sources
 from dl4ia.experiment import experiments
 from dl4ia.report import charts, pairs, pictures, settings
+from dl4ia.report.findings import findings, trials_table
 from dl4ia.report.fit import fit_of
+from dl4ia.report.gains import gains
+from dl4ia.report.gap import gap_sentences, measured
+from dl4ia.report.shown import NAMES, Shown, figure, reported
 from dl4ia.report.tables import SCORE, TEST, metrics_of, runs_table, spread, summary_table
 from dl4ia.runs import Layout
 
-CLOSE = 0.02  # from a reported figure, within which it counts as reproduced
 _TITLES = {
     "1.1": "A fully connected network",
     "1.2": "A convolutional network",
@@ -29,11 +30,8 @@ _TITLES = {
     "1.5": "Variations of the classifier",
     "2.1": "Segmentation of glands",
     "2.2": "Variations of the segmenter",
+    "2.4": "The winner of a search",
 }
-_NAMES = {
-    "test_accuracy": "test accuracy", "test_loss": "test loss", "train_seconds": "training time [s]",
-    "test_a_dice": "test A Dice", "validation_dice": "validation Dice", "train_dice": "training Dice",
-}  # fmt: skip
 _COLUMNS = {
     "mnist": {"test accuracy": "test_accuracy", "validation": "validation_accuracy", "training": "train_accuracy"},
     "warwick": {
@@ -43,20 +41,8 @@ _COLUMNS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Shown:
-    """A variant as the page shows it: `row` is over all finished runs, `learners` over those that learned."""
-
-    name: str
-    variant: Variant
-    row: pd.Series
-    learners: pd.Series
-    fit: str
-    curves: Path
-
-
 def write_report(params: Params, layout: Layout, notice: str = "") -> None:
-    """Write results/{runs,summary}.csv, results/source.json, report/report.md and its pictures.
+    """Write results/{runs,summary,trials}.csv, results/source.json, report/report.md and its pictures.
 
     The page opens with `notice`, if there is one.
     """
@@ -69,6 +55,8 @@ def write_report(params: Params, layout: Layout, notice: str = "") -> None:
     files.write(layout.results / "source.json", json.dumps(source, indent=2).encode() + b"\n")
     shown = [_shown(name, variant, summary, runs, layout) for name, variant in params.variants.items()]
     _draw_comparisons(summary, runs, layout)
+    found = findings(params, layout)
+    files.write(layout.results / "trials.csv", trials_table(found).to_csv(index=False, float_format="%.6g").encode())
     environment = Environment(
         loader=PackageLoader("dl4ia", "report"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         autoescape=False,  # noqa: S701 (Markdown, of our own text)
@@ -84,46 +72,15 @@ def write_report(params: Params, layout: Layout, notice: str = "") -> None:
         settings=settings,
         orders=pairs.order_of_pool(params, runs),
         patients=pairs.patients(params, runs),
+        gaps=[
+            gap_sentences(item.variant.reported, measured(item.name, runs, layout), item.fit)
+            for item in shown
+            if item.variant.reported.keys() >= {"validation_dice", "test_a_dice"}
+        ],
+        findings=found,
+        gains=gains(params, shown, runs),
     )
     files.write(layout.report / "report.md", page.encode())
-
-
-def figure(row: pd.Series, metric: str, digits: int = 3) -> str:
-    """Return `mean ± sd [low, high]` of a metric, as far as it is known."""
-    mean, sd, low, high = (row[f"{metric}_{part}"] for part in ("mean", "sd", "low", "high"))
-    if np.isnan(mean):
-        return "–"
-    if np.isnan(sd):
-        return f"{mean:.{digits}f}"
-    return f"{mean:.{digits}f} ± {sd:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
-
-
-def reported(item: Shown) -> list[dict[str, str]]:
-    """Return a line for each figure that the report gives of a variant: it, ours, and what to think of it."""
-    lines = []
-    for key, value in item.variant.reported.items():
-        if key == "train_seconds":
-            ours, remark = f"{item.row[key]:.0f}", f"{value / item.row[key]:.0f} times as fast"
-        else:
-            ours, remark = figure(item.row, key), _remark(item, key, float(item.row[f"{key}_mean"]) - value)
-        digits = 0 if key == "train_seconds" else 3
-        line = {"variant": item.name, "what": _NAMES.get(key, key), "reported": f"{value:.{digits}f}"}
-        lines.append(line | {"ours": ours, "remark": remark})
-    return lines
-
-
-def _remark(item: Shown, key: str, difference: float) -> str:
-    better = difference < 0 if key.endswith("loss") else difference > 0
-    if abs(difference) <= CLOSE:
-        return f"reproduced ({difference:+.3f})"
-    if better:
-        return f"better ({difference:+.3f})"
-    dead = int(item.row["seeds"] - item.row["learned"])
-    if dead:
-        learners = f"those that did reach {figure(item.learners, key)}" if item.row["learned"] else "see below"
-        return f"lower ({difference:+.3f}): {dead} of {item.row['seeds']} runs never learned; {learners}"
-    prepared = "its preparation of the images is not public, and " if item.variant.task == "warwick" else ""
-    return f"not reached ({difference:+.3f}): {prepared}the report gives one run, without its spread"
 
 
 def _shown(name: str, variant: Variant, summary: pd.DataFrame, runs: pd.DataFrame, layout: Layout) -> Shown:
@@ -142,7 +99,7 @@ def _shown(name: str, variant: Variant, summary: pd.DataFrame, runs: pd.DataFram
 def _draw_comparisons(summary: pd.DataFrame, runs: pd.DataFrame, layout: Layout) -> None:
     for task, rows in summary.groupby("task"):
         metric = TEST[task]
-        label = _NAMES[metric]
+        label = NAMES[metric]
         pictures.save(
             charts.comparison(rows, runs, metric, label), layout.report / "figures" / f"comparison-{task}.png"
         )

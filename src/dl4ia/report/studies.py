@@ -89,7 +89,7 @@ def slices(complete: pd.DataFrame, study: Study) -> Figure:
     """Draw the value of every complete trial over each parameter, later trials darker."""
     columns = min(_COLUMNS, len(study.space))
     rows = -(-len(study.space) // columns)
-    figure = Figure(figsize=(2.6 * columns + 0.6, 2.5 * rows), layout="constrained")
+    figure = Figure(figsize=(2.6 * columns + 0.6, 2.6 * rows), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
     for axes in grid.flat[len(study.space) :]:
         axes.axis("off")
@@ -107,7 +107,7 @@ def slices(complete: pd.DataFrame, study: Study) -> Figure:
 
 def parallel_coordinates(complete: pd.DataFrame, study: Study) -> Figure:
     """Draw every complete trial as a line through its parameters, the best ones last and brightest."""
-    figure = Figure(figsize=(1.15 * len(study.space) + 2.2, 4.2), layout="constrained")
+    figure = Figure(figsize=(max(6.5, 1.15 * len(study.space)), 4.2), layout="constrained")
     axes = figure.subplots()
     heights = [_scaled(_places(complete[key], dimension), dimension) for key, dimension in study.space.items()]
     best = complete["value"].max()

@@ -3,12 +3,12 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from dl4ia.config import Study
 from dl4ia.experiment import device_for, provenance
 from dl4ia.parallel import run_side_by_side
+from dl4ia.progress import SearchProgress
 from dl4ia.report.studies import draw_study
 from dl4ia.runs import Layout
 from dl4ia.search.findings import best_of, write_best, write_importances, write_tables
@@ -16,16 +16,6 @@ from dl4ia.search.storage import enqueue, finished, open_study
 from dl4ia.search.worker import Work, work
 
 _HOUR = 3600  # seconds
-
-
-@dataclass(frozen=True)
-class SearchProgress:
-    """How far a study has come: trials that have ended, of how many, and the best value so far (NaN: none)."""
-
-    name: str
-    ended: int
-    trials: int
-    best: float
 
 
 def run_study(  # noqa: PLR0913
@@ -46,7 +36,7 @@ def run_study(  # noqa: PLR0913
         write_tables(found, study, directory)
         best = best_of(found)
         value = math.nan if best is None or best.value is None else best.value
-        observe(SearchProgress(name, finished(found), study.trials, value))
+        observe(SearchProgress(finished(found), study.trials, value))
 
     directory.write_status(status | {"state": "running"})
     write()
