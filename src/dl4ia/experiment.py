@@ -222,11 +222,11 @@ def _config(experiment: Experiment, normalization: Normalization) -> dict[str, A
     }
 
 
-def code_hash() -> str:
-    """Return one digest of the sources that decide what a training results in."""
+def code_hash(*others: str) -> str:
+    """Return one digest of the sources that decide what a training results in, and of `others` of the package."""
     package = resources.files("dl4ia")
     digest = hashlib.sha256()
-    for name in DECISIVE:
+    for name in (*DECISIVE, *others):
         digest.update(package.joinpath(name).read_bytes())
     return digest.hexdigest()
 

@@ -17,7 +17,7 @@ _SCORE = f"validation/{TASKS['warwick'].metric}"
 
 
 class Objective:
-    """Trains the network of a trial on each fold, or on the one split; the data are loaded once."""
+    """Trains the network of a trial on each fold, from a start of its own, or on the one split; loads the data once."""
 
     def __init__(self, study: Study, layout: Layout) -> None:
         self._study = study
@@ -42,7 +42,8 @@ class Objective:
                         _report(trial, point.metrics[_SCORE], point.step)
 
                 normalization = Normalization.of(self._images.take(split.train).images)
-                fit_network(variant, self._study.seed, self._images, split, normalization, device, observe)
+                seed = self._study.seed + fold - 1  # a net that learns from one start and not from another is no find
+                fit_network(variant, seed, self._images, split, normalization, device, observe)
                 scores.append(float(curves[-1][_SCORE]))
                 if len(self._splits) > 1:
                     _report(trial, sum(scores) / len(scores), fold)

@@ -148,7 +148,7 @@ def _definition(study: Study, layout: Layout) -> dict[str, Any]:
     definition = chosen | {
         "data": files.digest(layout.dataset("warwick", "train")),
         "split": files.digest(layout.split("warwick", strategy)) if study.objective.kind == "split" else None,
-        "code": code_hash(),
+        "code": code_hash("data/splits.py", "search/objective.py"),
     }
     return dict(json.loads(json.dumps(definition)))
 
