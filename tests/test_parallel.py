@@ -1,11 +1,16 @@
 import os
 import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 import torch
 
 from dl4ia.errors import RunError
 from dl4ia.parallel import run_side_by_side, waves
+from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize(
@@ -41,3 +46,24 @@ def test_threads_are_pinned(monkeypatch):
 def test_a_killed_worker_is_an_error_and_not_a_hang():
     with pytest.raises(RunError, match="a worker process was killed"):
         run_side_by_side(die, [1], lambda _: None)
+
+
+def linger(path, emit):
+    Path(path).write_text(str(os.getpid()))
+    time.sleep(60)
+
+
+def test_workers_end_with_the_process_that_started_them(tmp_path):
+    where = tmp_path / "worker"
+    code = f"from tests.test_parallel import linger, run_side_by_side as run; run(linger, [{str(where)!r}], print)"
+    parent = subprocess.Popen([sys.executable, "-c", f"if __name__ == '__main__':\n    {code}"], cwd=ROOT)
+    deadline = time.monotonic() + 60
+    while not where.exists() or not where.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    parent.kill()
+    parent.wait()
+    worker = Path("/proc") / where.read_text()
+    while worker.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

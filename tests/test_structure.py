@@ -28,6 +28,12 @@ def imported(path):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+def stages(name):
+    """Return a stage of dvc.yaml."""
+    stage = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"][name]
+    return stage.get("do", stage)
+
+
 def floor(name):
     return next(level for level, rooms in enumerate(FLOORS) if name in rooms)
 
@@ -49,13 +55,22 @@ def test_the_core_runs_without_tracking_search_and_dvc(package):
 
 
 def test_dvc_retrains_on_just_the_sources_that_name_a_run():
-    stage = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]["train"]["do"]
-    sources = {dep.removeprefix("src/dl4ia/") for dep in stage["deps"] if dep.startswith("src/")}
+    sources = {dep.removeprefix("src/dl4ia/") for dep in stages("train")["deps"] if dep.startswith("src/")}
     assert sources == set(DECISIVE)
+    assert stages("train-searched")["deps"] == stages("train")["deps"]
 
 
-def test_training_has_no_path_to_a_test_set():
-    stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
-    for name in ("split", "train"):
-        stage = stages[name].get("do", stages[name])
-        assert not any("test" in dep for dep in stage["deps"])
+def test_dvc_searches_again_on_just_the_sources_that_decide_a_trial():
+    sources = {dep.removeprefix("src/dl4ia/") for dep in stages("search")["deps"] if dep.startswith("src/")}
+    of_digits = {"metrics/classification.py", "models/classifiers.py"}
+    assert sources == set(DECISIVE) - of_digits | {"data/splits.py", "search/objective.py", "search/samplers.py"}
+
+
+def test_neither_search_nor_training_has_a_path_to_a_test_set():
+    for name in ("split", "search", "train", "train-searched"):
+        assert not any("test" in dep for dep in stages(name)["deps"])
+
+
+def test_the_winner_of_a_study_is_retrained_when_its_settings_change():
+    for name in ("train-searched", "evaluate-searched"):
+        assert {"${item.best}": ["settings"]} in stages(name)["params"]

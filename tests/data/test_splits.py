@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from dl4ia.data.imageset import ImageSet
-from dl4ia.data.splits import Split, no_validation, patient_split, random_split
+from dl4ia.data.splits import Split, folds, no_validation, patient_split, random_split
 from dl4ia.errors import DataError
 
 
@@ -63,3 +63,30 @@ def test_a_damaged_split_is_an_error_that_names_it(tmp_path, content):
     (tmp_path / "split.json").write_text(content)
     with pytest.raises(DataError, match="split.json is not a split"):
         Split.load(tmp_path / "split.json")
+
+
+@pytest.mark.parametrize("strategy", ["random", "patient"])
+def test_each_image_validates_in_one_fold(train, strategy):
+    found = folds(train, 3, strategy, 0)
+    assert sorted(index for split in found for index in split.validation) == list(range(len(train)))
+    for split in found:
+        assert sorted(split.train + split.validation) == list(range(len(train)))
+        assert 0.2 < len(split.validation) / len(train) < 0.5
+
+
+def test_a_patient_is_in_one_fold_alone(train):
+    seen = [set(train.groups[list(split.validation)]) for split in folds(train, 3, "patient", 0)]
+    assert sum(map(len, seen)) == len(set.union(*seen))
+    random = [set(train.groups[list(split.validation)]) for split in folds(train, 3, "random", 0)]
+    assert sum(map(len, random)) > len(set.union(*random))
+
+
+def test_equal_images_are_in_one_fold(train):
+    copies = list(range(40)) * 2
+    for split in folds(train.take(copies), 3, "random", 0):
+        assert not {copies[index] for index in split.train} & {copies[index] for index in split.validation}
+
+
+def test_more_folds_than_patients_cannot_be_made(train):
+    with pytest.raises(DataError, match="objective.folds: 50 folds cannot be made of"):
+        folds(train, 50, "patient", 0)

@@ -1,11 +1,15 @@
 """The networks against the report's listing (Exercise 2.1) and list of layers (Exercise 2.2)."""
 
+from itertools import pairwise, product
+
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 (as in the listing)
 
+from dl4ia.config import ConvDeconv
 from dl4ia.experiment import network_for
+from dl4ia.models.segmenters import Residual, conv_deconv
 
 
 def listed(x, conv, up, *, last_upsampling=F.relu, logits=F.relu):
@@ -65,3 +69,45 @@ def test_there_are_as_many_upsamplings_as_pools(params, name, pools):
     network = network_for(params.variant(name))
     assert sum(isinstance(layer, nn.MaxPool2d) for layer in network) == pools
     assert sum(isinstance(layer, nn.ConvTranspose2d) for layer in network) == pools
+
+
+def segmenter(**changes):
+    plain = {"kind": "conv-deconv", "width": 3, "levels": 2, "batch_norm": False, "skip_connections": False,
+             "residual": False, "relu_after_last_upsampling": True, "relu_on_logits": False}  # fmt: skip
+    return conv_deconv(ConvDeconv(**plain | changes))
+
+
+@pytest.mark.parametrize("switches", list(product([False, True], repeat=3)))
+@pytest.mark.parametrize("levels", [1, 3])
+def test_every_combination_gives_logits_of_the_size_of_the_image_and_trains_all_its_weights(switches, levels):
+    batch_norm, skip_connections, residual = switches
+    network = segmenter(levels=levels, batch_norm=batch_norm, skip_connections=skip_connections, residual=residual)
+    logits = network(torch.randn(2, 2, 128, 128))
+    assert logits.shape == (2, 2, 128, 128)
+    logits.square().sum().backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
+
+
+def test_skip_connections_bring_the_encoders_features_beside_the_decoders():
+    network = segmenter(levels=1, skip_connections=True)
+    convolution, _, concatenated, last = network
+    pool, inner, _, up, _ = concatenated.layers
+    images = torch.randn(2, 2, 128, 128)
+    features = F.relu(convolution(images))
+    upsampled = F.relu(up(F.relu(inner(pool(features)))))
+    torch.testing.assert_close(network(images), last(torch.cat([features, upsampled], dim=1)))
+
+
+def test_a_residual_block_adds_what_went_in():
+    block = next(layer for layer in segmenter(residual=True) if isinstance(layer, Residual))
+    for parameter in block.parameters():
+        nn.init.zeros_(parameter)
+    features = torch.randn(1, 3, 8, 8)
+    assert torch.equal(block(features), F.relu(features))
+
+
+def test_batch_norm_follows_each_convolution_and_each_upsampling():
+    network = segmenter(batch_norm=True)
+    after = {type(layer) for layer, next_ in pairwise(network) if isinstance(next_, nn.BatchNorm2d)}
+    assert after == {nn.Conv2d, nn.ConvTranspose2d}
+    assert sum(isinstance(layer, nn.BatchNorm2d) for layer in network) == 5

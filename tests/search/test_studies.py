@@ -187,6 +187,12 @@ def test_a_storage_that_cannot_be_had_is_one_line(grid, search, url):
     assert "\n" not in str(raised.value)
 
 
+def test_a_password_is_not_told(grid, search):
+    with pytest.raises(RunError, match="kept at postgresql.*me:.*@127") as raised:
+        search(grid, url="postgresql+psycopg://me:secret@127.0.0.1:9/studies")
+    assert "secret" not in str(raised.value)
+
+
 def test_a_file_that_is_no_database_is_one_line(grid, search, layout):
     (layout.root / "studies.db").write_bytes(b"not a database, but long enough to be taken for one" * 100)
     with pytest.raises(RunError, match="no study can be kept at .*not a database"):

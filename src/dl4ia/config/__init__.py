@@ -18,10 +18,10 @@ from dl4ia.config.settings import (
     WarwickSettings,
     WarwickVariant,
 )
-from dl4ia.config.studies import Choices, OnFolds, OnSplit, Point, Range, Study
+from dl4ia.config.studies import Choices, Grid, OnFolds, OnSplit, Point, Range, Study
 
 __all__ = [
-    "MNIST_SIDE", "WARWICK_SIDE", "Adam", "Choices", "Cnn", "ConvDeconv", "Data", "Mlp", "MnistSettings",
+    "MNIST_SIDE", "WARWICK_SIDE", "Adam", "Choices", "Cnn", "ConvDeconv", "Data", "Grid", "Mlp", "MnistSettings",
     "MnistVariant", "OnFolds", "OnSplit", "Params", "Point", "Range", "Regularization", "Sgd", "Source", "SplitSizes",
     "Study", "Task", "Variant", "WarwickSettings", "WarwickVariant", "flat", "load",
 ]  # fmt: skip

@@ -19,6 +19,7 @@ from filelock import FileLock
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.storages._heartbeat import BaseHeartbeat
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from dl4ia import files
@@ -156,10 +157,11 @@ def _definition(study: Study, layout: Layout) -> dict[str, Any]:
 def _difference(name: str, url: str, there: dict[str, Any], wanted: dict[str, Any]) -> str:
     before, now = flat(there), flat(wanted)
     key = next(key for key in [*now, *before] if before.get(key) != now.get(key))
+    place = _public(url)
     return (
-        f"study {name!r} in {url} was made with another {key}: {before.get(key)!r} there, {now.get(key)!r} now. Give "
+        f"study {name!r} in {place} was made with another {key}: {before.get(key)!r} there, {now.get(key)!r} now. Give "
         f"the study another name in params.yaml, or delete what was found: "
-        f"`optuna delete-study --study-name {name} --storage {url}`"
+        f"`optuna delete-study --study-name {name} --storage {place}`"
     )
 
 
@@ -169,4 +171,14 @@ def _said_in_one_line(url: str) -> "Iterator[None]":
         yield
     except (SQLAlchemyError, optuna.exceptions.OptunaError, ImportError, RuntimeError, OSError) as error:
         reason = " ".join(str(error).split("(Background")[0].split())[:200]
-        raise RunError(f"no study can be kept at {url} ({reason}): check the address and that it answers") from error
+        raise RunError(
+            f"no study can be kept at {_public(url)} ({reason}): check the address, and that it answers"
+        ) from error
+
+
+def _public(url: str) -> str:
+    """Return an address without its password."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except SQLAlchemyError:
+        return url
