@@ -1,0 +1,1 @@
+"""Throughput and overhead, measured on the real data."""
