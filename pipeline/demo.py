@@ -50,7 +50,7 @@ def main() -> None:
     run_side_by_side(_evaluate, jobs, print)
     write_report(params, layout, _NOTICE)
     count = publish(views(params, layout), layout)
-    print(f"report: {layout.report / 'report.md'}\nMLflow: {count} runs, `make demo-ui` shows them")  # noqa: T201
+    print(f"report: {layout.report / 'report.md'}\nMLflow: {count} runs and studies, `make demo-ui` shows them")  # noqa: T201
 
 
 def _evaluate(job: tuple[str, Variant, Layout], _emit: Emit) -> None:

@@ -11,8 +11,9 @@ from ruamel.yaml import YAML
 
 from tests.conftest import ROOT
 
-STUDIES = ("lambda", "joint")
+TRIALS = {"lambda": 8, "joint": 4}  # of each study
 KEPT = ("mnist-fc", "warwick-start", "warwick-combined-patient")
+SEARCHED = "warwick-searched"
 
 
 class Copy:
@@ -48,10 +49,10 @@ def shorten(content) -> None:
     content["variants"] = {name: content["variants"][name] for name in KEPT}
     for task, iterations in (("mnist", 40), ("warwick", 10)):
         content["defaults"][task] |= {"seeds": [0, 1], "iterations": iterations, "evaluate_every": iterations // 2}
-    content["studies"] = {name: content["studies"][name] for name in STUDIES}
+    content["studies"] = {name: content["studies"][name] for name in TRIALS}
     for study in content["studies"].values():
         study |= {"iterations": 2, "evaluate_every": 1, "objective": {"kind": "split", "strategy": "random"}}
-    content["studies"]["joint"]["trials"] = 4
+    content["studies"]["joint"]["trials"] = TRIALS["joint"]
     content["variants"]["mnist-fc"]["settings"] |= {"iterations": 40, "evaluate_every": 20}
 
 

@@ -3,12 +3,20 @@ import json
 import pandas as pd
 from mlflow import MlflowClient
 
-from tests.end_to_end.conftest import KEPT
+from tests.end_to_end.conftest import KEPT, SEARCHED, TRIALS
+
+RUNS = [f"{name}/seed-{seed}" for name in (*KEPT, SEARCHED) for seed in (0, 1)]
+STUDIES = [f"search/{name}" for name in TRIALS]
+OF_TRIALS = [f"{name}/trial-{number}" for name, trials in TRIALS.items() for number in range(trials)]
 
 
 def test_every_stage_leaves_what_it_promises(reproduced):
     there = {str(path.relative_to(reproduced.path)) for path in reproduced.path.rglob("*") if path.is_file()}
-    for name in KEPT:
+    for name in TRIALS:
+        assert {
+            f"out/search/{name}/{file}" for file in ("best.yaml", "trials.csv", "curves.csv", "history.png")
+        } <= there
+    for name in (*KEPT, SEARCHED):
         for seed in (0, 1):
             assert {
                 f"out/runs/{name}/seed-{seed}/{file}" for file in ("config.json", "history.csv", "model.safetensors")
@@ -17,6 +25,9 @@ def test_every_stage_leaves_what_it_promises(reproduced):
                 f"out/evaluation/{name}/runs/seed-{seed}/confusion-test{'' if name == 'mnist-fc' else '_a'}.png"
                 in there
             )
+    trials = pd.read_csv(reproduced.path / "results" / "trials.csv")
+    assert trials.columns[:5].tolist() == ["study", "trial", "state", "value", "seconds"]
+    assert trials["study"].value_counts().to_dict() == TRIALS
     assert {"results/summary.csv", "results/runs.csv", "results/source.json", "report/report.md"} <= there
     assert "**Not the real data.**" in (reproduced.path / "report" / "report.md").read_text()
 
@@ -25,11 +36,10 @@ def test_runs_are_in_mlflow_while_nothing_was_published_by_hand(reproduced):
     client = MlflowClient(f"sqlite:///{reproduced.path}/mlflow.db")
     ids = [experiment.experiment_id for experiment in client.search_experiments()]
     runs = client.search_runs(ids)
-    assert sorted(run.info.run_name for run in runs) == sorted(
-        f"{name}/seed-{seed}" for name in KEPT for seed in (0, 1)
-    )
-    assert {run.info.status for run in runs} == {"FINISHED"}
-    assert all("validation/loss" in run.data.metrics for run in runs)
+    assert sorted(run.info.run_name for run in runs) == sorted(RUNS + STUDIES + OF_TRIALS)
+    assert {run.info.status for run in runs if run.info.run_name not in OF_TRIALS} == {"FINISHED"}
+    validated = [run for run in runs if run.info.run_name in RUNS and not run.info.run_name.startswith(SEARCHED)]
+    assert all("validation/loss" in run.data.metrics for run in validated)
 
 
 def test_a_second_repro_does_nothing(reproduced):
@@ -57,10 +67,11 @@ def test_a_second_working_copy_gets_all_by_pull_and_shows_it(reproduced, tmp_pat
     other.run("dvc", "pull")
     assert "Running stage" not in other.run("dvc", "repro").stdout
     assert not (other.path / "mlflow.db").exists()
-    assert "6 runs are in MLflow" in other.run("python", "-m", "pipeline.publish").stdout
+    assert "10 runs and studies are in MLflow" in other.run("python", "-m", "pipeline.publish").stdout
     client = MlflowClient(f"sqlite:///{other.path}/mlflow.db")
-    runs = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
-    assert len(runs) == 6
+    shown = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+    assert sorted(run.info.run_name for run in shown) == sorted(RUNS + STUDIES + OF_TRIALS)
+    runs = [run for run in shown if run.info.run_name in RUNS]
     assert all(client.get_run(run.info.run_id).outputs.model_outputs for run in runs)
     assert all("test/accuracy" in run.data.metrics or "test_a/dice" in run.data.metrics for run in runs)
 
@@ -76,17 +87,40 @@ def test_changing_one_variant_retrains_that_one_alone(reproduced, tmp_path):
     assert ran == ["train@mnist-fc", "evaluate@mnist-fc", "report"]
 
 
+def test_a_study_that_finds_something_else_has_its_winner_retrained(reproduced, tmp_path):
+    other = type(reproduced)(tmp_path / "searched")
+    reproduced.run("git", "clone", "-q", ".", str(other.path))
+    other.run("dvc", "cache", "dir", "--local", str(reproduced.path / ".dvc" / "cache"))
+    other.run("dvc", "checkout")
+    space = {"optimizer": {"kind": ["adam"], "learning_rate": {"low": 0.001, "high": 0.002, "log": True}}}
+    other.edit(lambda content: content["studies"]["joint"].update(space=space))
+    said = other.run("dvc", "repro", "evaluate-searched@warwick-searched").stdout
+    ran = [line.split("'")[1] for line in said.splitlines() if line.startswith("Running stage")]
+    assert ran == ["search@joint", "train-searched@warwick-searched", "evaluate-searched@warwick-searched"]
+    found = pd.read_csv(other.path / "out" / "search" / "joint" / "trials.csv")
+    other.edit(lambda content: content["studies"]["joint"].update(seed=1))
+    failed = other.run("dvc", "repro", "search@joint", check=False)
+    assert failed.returncode
+    assert "was made with another seed: 0 there, 1 now. Give the study another name" in failed.stderr
+    other.edit(lambda content: content["studies"]["joint"].update(seed=0))  # and what was found is still there
+    other.run("dvc", "repro", "search@joint")
+    assert pd.read_csv(other.path / "out" / "search" / "joint" / "trials.csv").equals(found)
+
+
 def test_the_demonstration_leaves_runs_and_a_report_and_touches_nothing_that_is_committed(reproduced, tmp_path):
     other = type(reproduced)(tmp_path / "demo")
     reproduced.run("git", "clone", "-q", ".", str(other.path))
     said = other.run("python", "-m", "pipeline.demo").stdout
-    assert "report: out/demo/report/report.md\nMLflow: 3 runs, `make demo-ui` shows them" in said
+    assert "report: out/demo/report/report.md\nMLflow: 6 runs and studies, `make demo-ui` shows them" in said
     page = (other.path / "out" / "demo" / "report" / "report.md").read_text()
     assert "**A demonstration**" in page
     assert "**Not the real data.**" in page
     client = MlflowClient(f"sqlite:///{other.path}/out/demo/mlflow.db")
     runs = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
-    assert sorted(run.info.run_name for run in runs) == sorted(f"{name}/seed-0" for name in KEPT)
+    of_trials = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
+    others = [run.info.run_name for run in runs if run not in of_trials]
+    assert sorted(others) == sorted([f"{name}/seed-0" for name in (*KEPT, SEARCHED)] + STUDIES)
+    assert of_trials
     assert not other.run("git", "status", "--porcelain").stdout
 
 

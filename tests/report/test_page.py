@@ -5,11 +5,16 @@ from dl4ia.config import Params
 from dl4ia.errors import RunError
 from dl4ia.evaluation import evaluate_variant
 from dl4ia.experiment import experiments, train
+from dl4ia.report.gains import gain_line
 from dl4ia.report.page import write_report
 from dl4ia.report.pairs import pairs
 from dl4ia.report.pictures import draw_run
+from dl4ia.report.shown import Shown
 from dl4ia.report.tables import spread
+from dl4ia.search.run import run_study
+from dl4ia.search.storage import default_url
 from tests.conftest import shortened
+from tests.search.conftest import _here, small
 
 NAMES = ("mnist-cnn", "mnist-pool-first", "warwick-baseline", "warwick-combined", "warwick-combined-patient")
 
@@ -54,6 +59,49 @@ def test_the_report_has_its_tables_and_every_picture_it_shows(few, layout):
     assert (layout.results / "source.json").exists()
 
 
+def test_the_page_tells_what_was_searched_what_won_and_how_sure_one_can_be(few, layout, monkeypatch):
+    monkeypatch.setattr("dl4ia.search.run.run_side_by_side", _here)
+    study = small(few.studies["lambda"])
+    run_study("lambda", study, layout, default_url(layout), 1, lambda _: None)
+    winner = {"searched": {"warwick-combined-patient": "best.yaml"}, "studies": {"lambda": study}}
+    write_report(few.model_copy(update=winner), layout)
+    page = (layout.report / "report.md").read_text()
+    trials = pd.read_csv(layout.results / "trials.csv")
+    assert trials.columns.tolist() == [
+        "study", "trial", "state", "value", "seconds", "regularization.kind", "regularization.strength"
+    ]  # fmt: skip
+    assert len(trials) == 8
+    best = trials.loc[trials["value"].idxmax()]
+    assert f"{best['trial']} | {best['value']:.4g} | {best['regularization.kind']} |" in " ".join(page.split())
+    assert "- Searched: regularization: l2, weight-decay; λ: 0.0, 0.001, 0.005, 0.01." in page
+    assert "Trials: 8 complete." in page
+    assert "![validation Dice over λ](figures/search-lambda-lambda.png)" in page
+    assert "| warwick-combined-patient | " in page[page.index("The winner, retrained") :]
+    assert "**Reported**: validation 0.851, test A 0.751, a gap of 0.100, from one run." in page
+
+
+def test_a_gain_is_given_with_its_interval_and_the_rivals_learned_runs(few, layout):
+    runs = pd.DataFrame(
+        {
+            "variant": ["new"] * 3 + ["old"] * 4,
+            "learned": [True] * 6 + [False],
+            "test_a_dice": [0.9, 0.91, 0.92, 0.8, 0.81, 0.82, 0],
+        }
+    )
+
+    def shown(name):
+        learned = runs[(runs["variant"] == name) & runs["learned"]]["test_a_dice"]
+        row = pd.Series({"learned": len(learned), "seeds": int((runs["variant"] == name).sum())})
+        return Shown(
+            name, few.variants["warwick-baseline"], row, pd.Series(spread("test_a_dice", learned)), "", layout.root
+        )
+
+    line = gain_line(shown("new"), shown("old"), runs)
+    assert line["gain"] == "+0.100 [+0.077, +0.123]"  # t of 4 degrees of freedom: 2.776 * 0.01 * sqrt(2 / 3)
+    assert line["theirs"].endswith("(3 of 4)")
+    assert line["reported"] == "0.789"
+
+
 def test_the_report_is_the_same_each_time(few, layout):
     found = []
     for _ in range(2):
@@ -80,7 +128,7 @@ def test_a_run_that_failed_is_in_the_table_and_in_no_mean(few, layout):
 
 
 def test_a_variant_that_was_not_trained_is_an_error(params, layout):
-    with pytest.raises(RunError, match="dvc repro train@mnist-fc"):
+    with pytest.raises(RunError, match="mnist-fc.*is missing: run `dvc repro`"):
         write_report(params, layout)
 
 
