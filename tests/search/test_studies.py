@@ -213,6 +213,29 @@ def test_a_trial_that_was_killed_before_its_first_heartbeat_is_tried_again(grid,
     assert sorted(map(tuple, complete[POINT].to_numpy())) == [("l2", 0.0), ("l2", 0.001)]
 
 
+def test_a_trial_that_was_given_to_another_while_this_process_slept_counts_once(grid, search, layout, monkeypatch):
+    def sleepy(*arguments):
+        study = optuna.load_study(study_name="study", storage=storage.default_url(layout))
+        monkeypatch.setattr("dl4ia.search.objective.fit_network", fit_network)
+        (running,) = study.get_trials(states=(TrialState.RUNNING,))
+        study.tell(running.number, state=TrialState.FAIL)
+        storage.RetryHeartbeatStaleTrialCallback()(study, running)
+        return fit_network(*arguments)
+
+    monkeypatch.setattr("dl4ia.search.objective.fit_network", sleepy)
+    trials = search(small(grid, trials=2)).table("trials")
+    assert trials["state"].tolist() == ["failed", "complete", "complete"]
+
+
+def test_a_database_that_fails_in_the_middle_is_one_line(grid, search, layout, monkeypatch):
+    def broken(*_):
+        (layout.root / "studies.db").write_bytes(b"torn" * 10_000)
+
+    monkeypatch.setattr("dl4ia.search.objective.fit_network", broken)
+    with pytest.raises(RunError, match="no study can be kept at sqlite:.*"):
+        search(small(grid, trials=2))
+
+
 def test_another_ones_running_trial_is_waited_for(grid, search, layout, monkeypatch):
     grid = small(grid, trials=2)
     study = storage.open_study("study", grid, layout, storage.default_url(layout))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 from filelock import FileLock
+from optuna.exceptions import OptunaError
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.storages._heartbeat import BaseHeartbeat
 from optuna.trial import FrozenTrial, TrialState
@@ -54,7 +55,7 @@ def open_study(name: str, study: Study, layout: Layout, url: str) -> optuna.Stud
 
     Raises RunError where the database cannot be had, or has a study of that name that searches something else.
     """
-    with _said_in_one_line(url):
+    with said_in_one_line(url, ImportError, RuntimeError, OSError):
         storage = _storage(url)
         with lock_of(layout):
             found = optuna.create_study(
@@ -166,14 +167,25 @@ def _difference(name: str, url: str, there: dict[str, Any], wanted: dict[str, An
 
 
 @contextmanager
-def _said_in_one_line(url: str) -> "Iterator[None]":
+def said_in_one_line(url: str, *others: type[Exception]) -> "Iterator[None]":
+    """Turn what a database can do wrong, and `others`, into a RunError."""
     try:
         yield
-    except (SQLAlchemyError, optuna.exceptions.OptunaError, ImportError, RuntimeError, OSError) as error:
-        reason = " ".join(str(error).split("(Background")[0].split())[:200]
+    except Exception as error:
+        cause = _first_of(error, (SQLAlchemyError, OptunaError, *others))
+        if cause is None:
+            raise
+        reason = " ".join(str(cause).split("(Background")[0].split())[:200]
         raise RunError(
             f"no study can be kept at {_public(url)} ({reason}): check the address, and that it answers"
         ) from error
+
+
+def _first_of(error: BaseException | None, kinds: tuple[type[Exception], ...]) -> BaseException | None:
+    """Return the error of such a kind that led to `error`: Optuna stumbles over those of its database."""
+    while error is not None and not isinstance(error, kinds):
+        error = error.__context__
+    return error
 
 
 def _public(url: str) -> str:

@@ -11,7 +11,7 @@ from dl4ia.errors import UserError
 from dl4ia.parallel import Emit
 from dl4ia.runs import Layout
 from dl4ia.search.objective import Objective
-from dl4ia.search.storage import adopt, lock_of, open_study, open_trials
+from dl4ia.search.storage import adopt, lock_of, open_study, open_trials, said_in_one_line
 
 _PATIENCE = 1  # seconds between two looks at trials that others are running
 
@@ -47,18 +47,27 @@ def work(job: Work, emit: Emit) -> None:
             trial.set_user_attr("error", f"{type(error).__name__}: {' '.join(str(error).split())}")
             raise
 
-    while time.time() < job.deadline:
-        try:
-            lock.acquire()
-            adopt(found, adopted)
-            fail_stale_trials(found)
-            waiting, running = open_trials(found, job.study.trials)
-            if waiting:
-                found.optimize(tried, n_trials=1, catch=_FAILURES)
-                emit(job.name)
-        finally:
-            lock.release(force=True)
-        if not waiting and not running:
-            return
-        if not waiting:
-            time.sleep(_PATIENCE)
+    with said_in_one_line(job.url):
+        while time.time() < job.deadline:
+            try:
+                lock.acquire()
+                adopt(found, adopted)
+                fail_stale_trials(found)
+                waiting, running = open_trials(found, job.study.trials)
+                if waiting:
+                    found.optimize(tried, n_trials=1, catch=_FAILURES)
+                    emit(job.name)
+            except (optuna.exceptions.UpdateFinishedTrialError, ValueError) as error:
+                if not _taken_away(error):
+                    raise
+            finally:
+                lock.release(force=True)
+            if not waiting and not running:
+                return
+            if not waiting:
+                time.sleep(_PATIENCE)
+
+
+def _taken_away(error: Exception) -> bool:
+    """Say whether this process slept so long that its trial was given to another: Optuna has no error of its own."""
+    return isinstance(error, optuna.exceptions.UpdateFinishedTrialError) or str(error).startswith("Cannot tell a ")
