@@ -118,7 +118,10 @@ def parallel_coordinates(complete: pd.DataFrame, study: Study) -> Figure:
         axes.axvline(place, color="black", linewidth=0.6)
         ticks, names = _ticks(dimension)
         for height, name in zip(_scaled(np.array(ticks, dtype=float), dimension), names, strict=True):
-            axes.text(place + 0.04, height, name, fontsize=8, bbox={"color": "white", "alpha": 0.75, "pad": 0.8})
+            box = {"color": "white", "alpha": 0.75, "pad": 0.8}
+            axes.text(place + 0.04, height, name, fontsize=8, bbox=box, in_layout=False)
+    axes.set_ylim(-0.04, 1.04)
+    axes.set_xlim(-0.1, len(study.space) - 0.6)  # with room for the names right of the last axis
     axes.set_xticks(range(len(study.space)), [label(key) for key in study.space], rotation=30, ha="right")
     axes.set_yticks([])
     axes.spines[["left", "right", "top", "bottom"]].set_visible(False)
