@@ -25,8 +25,8 @@ def _few_threads():
 
 @pytest.fixture(scope="session")
 def params() -> Params:
-    """The committed experiments."""
-    return config.load(ROOT / "params.yaml")
+    """The committed experiments, without what a study may have found in this working copy."""
+    return config.load(ROOT / "params.yaml", ROOT / "tests")
 
 
 @pytest.fixture(scope="session")

@@ -25,10 +25,21 @@ def test_the_table_is_that_of_the_results():
 
 
 def test_every_variant_has_results(params):
-    assert SUMMARY["variant"].tolist() == list(params.variants)
+    assert SUMMARY["variant"].tolist() == [*params.variants, *params.searched]
     for name, variant in params.variants.items():
         runs = SUMMARY.set_index("variant").loc[name]
         assert runs["seeds"] == len(variant.settings.seeds)
+
+
+def test_every_study_has_results(params):
+    trials = pd.read_csv(ROOT / "results" / "trials.csv")
+    assert trials.columns[:5].tolist() == ["study", "trial", "state", "value", "seconds"]
+    for name, study in params.studies.items():
+        mine = trials[trials["study"] == name]
+        assert len(mine) >= study.trials
+        if study.sampler.kind == "grid":
+            points = sorted(map(tuple, mine.loc[mine["state"] == "complete", list(study.space)].to_numpy().tolist()))
+            assert points == sorted(tuple(point.values()) for point in study.grid())
 
 
 def test_results_are_of_the_real_data():
