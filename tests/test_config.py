@@ -58,6 +58,7 @@ def test_quirks_are_off_outside_the_variants_that_reproduce_them(params):
         ("source: auto", "source: internet", r"data.source: got 'internet'"),
         ("strategy: random}", "strategy: patient}", r"split.strategy: got 'patient'"),
         ("kind: sgd", "kind: sdg", r"optimizer: "),
+        ("kind: sgd", "kind: [sgd]", r"optimizer: "),
         ("warwick_validation: 0.2", "warwick_validation: 2", r"split.warwick_validation: got 2"),
         ("data:\n", "data: [\n", r"no valid YAML"),
     ],
@@ -111,6 +112,8 @@ def test_a_missing_file_says_where_to_run(tmp_path):
         ("batch_norm: [false, true]", "batch_norm: [false, maybe]", r"joint.space: network.batch_norm: got 'maybe'"),
         ("low: 0.0005", "low: 0.5", r"learning_rate: .*low 0.5 is not below high 0.05"),
         ("low: 0.0005", "low: 0", r"learning_rate: .*a log range needs a low above 0, got 0"),
+        ("best: out/search/joint/best.yaml", "best: 3", r"searched.warwick-searched.best: got 3, expected the file"),
+        ("  warwick-searched:\n", "  warwick-start:\n", r"searched.warwick-start: there is a variant of that name"),
         ("{low: 0.0005, high", "{low: 0.0005, hihg", r"learning_rate.high: missing"),
     ],
 )

@@ -103,7 +103,9 @@ def _filled(raw: dict[str, Any], path: Path, root: Path) -> dict[str, Any]:
     for name, row, where in _each(raw.get("searched"), f"{path}: searched"):
         if name in variants:
             raise ConfigError(f"{where}: there is a variant of that name")
-        found = root / str(row.get("best"))
+        if not isinstance(row.get("best"), str):
+            raise ConfigError(f"{where}.best: got {row.get('best')!r}, expected the file that a study leaves")
+        found = root / row["best"]
         searched[name] = str(found)
         if not found.is_file():
             continue
@@ -191,7 +193,7 @@ def _written(place: Sequence[str | int], content: Any) -> Iterator[str]:  # noqa
     """Yield the keys of `place` that the file has: a discriminated union puts the tag it chose between them."""
     entered = False
     for part in place:
-        if entered and isinstance(content, dict) and part in {content.get("kind"), content.get("task")}:
+        if entered and isinstance(content, dict) and part in (content.get("kind"), content.get("task")):
             entered = False
             continue
         yield str(part)

@@ -29,7 +29,7 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(base)
     for key, value in over.items():
         below = base.get(key)
-        if isinstance(value, dict) and isinstance(below, dict) and value.get("kind") in {None, below.get("kind")}:
+        if isinstance(value, dict) and isinstance(below, dict) and value.get("kind") in (None, below.get("kind")):
             result[key] = merged(below, value)
         else:
             result[key] = value
