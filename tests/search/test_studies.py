@@ -14,7 +14,8 @@ from dl4ia import config
 from dl4ia.config import WarwickSettings
 from dl4ia.errors import RunError
 from dl4ia.experiment import Experiment, fit_network, train
-from dl4ia.search import storage
+from dl4ia.search import queue, storage
+from dl4ia.search.queue import enqueue
 from tests.search.conftest import small
 
 POINT = ["regularization.kind", "regularization.strength"]
@@ -202,10 +203,10 @@ def test_a_file_that_is_no_database_is_one_line(grid, search, layout):
 def test_a_trial_that_was_killed_before_its_first_heartbeat_is_tried_again(grid, search, layout, monkeypatch):
     grid = small(grid, trials=2)
     study = storage.open_study("study", grid, layout, storage.default_url(layout))
-    storage.enqueue(grid, study, layout, 2)
+    enqueue(grid, study, layout, 2)
     study.ask()  # and no more: as if its worker had died at once
-    for name in ("_HEARTBEAT", "_GRACE"):
-        monkeypatch.setattr(storage, name, 1)
+    monkeypatch.setattr(storage, "GRACE", 1)
+    monkeypatch.setattr(queue, "HEARTBEAT", 1)
     trials = search(grid).table("trials")
     assert trials["state"].tolist() == ["failed", "complete", "complete"]
     assert trials.loc[0, "error"] == "its process was killed"
@@ -239,7 +240,7 @@ def test_a_database_that_fails_in_the_middle_is_one_line(grid, search, layout, m
 def test_another_ones_running_trial_is_waited_for(grid, search, layout, monkeypatch):
     grid = small(grid, trials=2)
     study = storage.open_study("study", grid, layout, storage.default_url(layout))
-    storage.enqueue(grid, study, layout, 2)
+    enqueue(grid, study, layout, 2)
     with optuna.storages._heartbeat.get_heartbeat_thread((theirs := study.ask())._trial_id, study._storage):
         naps = []
 

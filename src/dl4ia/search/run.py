@@ -12,7 +12,8 @@ from dl4ia.progress import SearchProgress
 from dl4ia.report.studies import draw_study
 from dl4ia.runs import Layout
 from dl4ia.search.findings import best_of, write_best, write_importances, write_tables
-from dl4ia.search.storage import enqueue, finished, open_study
+from dl4ia.search.queue import enqueue, finished
+from dl4ia.search.storage import open_study
 from dl4ia.search.worker import Work, work
 
 _HOUR = 3600  # seconds

@@ -1,16 +1,10 @@
-"""Where studies are kept: a SQLite file at the root of the working copy, or any database that Optuna takes.
-
-Trials wait in a queue in the database. A worker takes the next one; while it trains, it records a heartbeat. A trial
-whose heartbeat has stopped is failed and queued again, with the same parameters.
-"""
+"""Where studies are kept: a SQLite file at the root of the working copy, or any database that Optuna takes."""
 
 import json
 import logging
 import uuid
 import warnings
-from collections.abc import Iterable
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +12,11 @@ import optuna
 from filelock import FileLock
 from optuna.exceptions import OptunaError
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
-from optuna.storages._heartbeat import BaseHeartbeat
-from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from dl4ia import files
-from dl4ia.config import Point, Study, flat
+from dl4ia.config import Study, flat
 from dl4ia.errors import RunError
 from dl4ia.experiment import code_hash
 from dl4ia.runs import Layout
@@ -35,7 +27,7 @@ if TYPE_CHECKING:
 
     from filelock import BaseFileLock
 
-_HEARTBEAT, _GRACE = 3, 15  # seconds between two heartbeats, and without one before a trial counts as dead
+HEARTBEAT, GRACE = 3, 15  # seconds between two heartbeats, and without one before a trial counts as dead
 _RETRIES = 10  # of a trial whose worker died each time
 _BUSY = 60  # seconds that a worker waits while another one writes to a SQLite file
 
@@ -76,56 +68,6 @@ def open_study(name: str, study: Study, layout: Layout, url: str) -> optuna.Stud
     return found
 
 
-def enqueue(study: Study, found: optuna.Study, layout: Layout, trials: int) -> None:
-    """Queue trials until there are `trials`: the next points of a grid, or such as the sampler will choose."""
-    points: list[Point] = list(study.grid()) if study.sampler.kind == "grid" else [{}] * trials
-    with lock_of(layout):
-        for point in points[len(_roots(found.get_trials(deepcopy=False))) : trials]:
-            found.enqueue_trial(dict(point))
-
-
-def adopt(found: optuna.Study, adopted: set[int]) -> None:
-    """Give each running trial a heartbeat, once: one that was killed before its first would never be missed.
-
-    The numbers of those that got one are added to `adopted`.
-    """
-    storage = found._storage  # noqa: SLF001 (Optuna has no other way to its heartbeats)
-    assert isinstance(storage, BaseHeartbeat)
-    for trial in found.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        assert trial.datetime_start is not None
-        age = (datetime.now() - trial.datetime_start).total_seconds()  # noqa: DTZ005 (as Optuna writes it)
-        if trial.number not in adopted and age > _HEARTBEAT:
-            storage.record_heartbeat(trial._trial_id)  # noqa: SLF001
-            adopted.add(trial.number)
-
-
-def finished(found: optuna.Study) -> int:
-    """Return how many trials have come to an end; one that was queued again counts once."""
-    return len(_ended(found.get_trials(deepcopy=False)))
-
-
-def open_trials(found: optuna.Study, wanted: int) -> tuple[bool, bool]:
-    """Return whether a trial waits that is among those `wanted`, and whether any is running."""
-    trials = found.get_trials(deepcopy=False)
-    running = sum(trial.state == TrialState.RUNNING for trial in trials)
-    waiting = any(trial.state == TrialState.WAITING for trial in trials)
-    return waiting and len(_ended(trials)) + running < wanted, running > 0
-
-
-def _root(trial: FrozenTrial) -> int:
-    """Return the number of the trial that this one repeats, or its own."""
-    first = RetryHeartbeatStaleTrialCallback.retried_trial_number(trial)
-    return trial.number if first is None else first
-
-
-def _roots(trials: Iterable[FrozenTrial]) -> set[int]:
-    return {_root(trial) for trial in trials}
-
-
-def _ended(trials: list[FrozenTrial]) -> set[int]:
-    return _roots(trials) - _roots(trial for trial in trials if not trial.state.is_finished())
-
-
 def _storage(url: str) -> RDBStorage:
     logging.getLogger("alembic").setLevel(logging.ERROR)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -135,8 +77,8 @@ def _storage(url: str) -> RDBStorage:
     return RDBStorage(
         url,
         engine_kwargs={"connect_args": {"timeout": _BUSY}} if url.startswith("sqlite:") else None,
-        heartbeat_interval=_HEARTBEAT,
-        grace_period=_GRACE,
+        heartbeat_interval=HEARTBEAT,
+        grace_period=GRACE,
         heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=_RETRIES),
     )
 

@@ -11,7 +11,8 @@ from dl4ia.errors import UserError
 from dl4ia.parallel import Emit
 from dl4ia.runs import Layout
 from dl4ia.search.objective import Objective
-from dl4ia.search.storage import adopt, lock_of, open_study, open_trials, said_in_one_line
+from dl4ia.search.queue import adopt, open_trials
+from dl4ia.search.storage import lock_of, open_study, said_in_one_line
 
 _PATIENCE = 1  # seconds between two looks at trials that others are running
 
