@@ -1,8 +1,8 @@
 """What searching costs: one worker against two, and a trial against the bare training loop.
 
-`python -m benchmarks.search`, from the project's root, on a machine with nothing else to do; about seven minutes on two
-cores. All of it trains the same network for the same number of iterations on the training images in out/dataset; the
-studies are kept in a folder that is thrown away. Figures are medians over rounds in which all take their turn.
+`python -m benchmarks.search`, from the project's root, on a machine with nothing else to do; about twelve minutes on
+two cores. All of it trains the same network for the same number of iterations on the training images in out/dataset;
+the studies are kept in a folder that is thrown away. Figures are medians over rounds in which all take their turn.
 """
 
 import shutil

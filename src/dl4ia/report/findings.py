@@ -57,10 +57,12 @@ class Finding:
         values = self.trials.loc[self.trials["state"] == "complete", "value"].sort_values(ascending=False)
         if len(values) < 2:  # noqa: PLR2004 (nothing to compare)
             return ""
+        objective = self.study.objective
+        each = "once a fold, each time from another seed" if objective.kind == "folds" else "once, from one seed"
         near = int((values >= values.iloc[0] - 0.01).sum()) - 1
         return (
             f"The best is {values.iloc[0] - values.iloc[1]:.3f} ahead of the second, and {near} more of {len(values)} "
-            "complete trials are within 0.010 of it. Each is one training a fold with one seed."
+            f"complete trials are within 0.010 of it. Each was trained {each}."
         )
 
     @property

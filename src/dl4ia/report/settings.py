@@ -76,7 +76,7 @@ def quirks(variant: Variant) -> list[str]:
             "`activation: hardtanh`: the report says tanh and lists hardtanh, which clips to [-1, 1]; the listing is "
             "followed."
         )
-    if settings.optimizer.kind == "adam" and settings.regularization.weight_decay:
+    if variant.exercise == "2.2" and settings.regularization.weight_decay:
         found.append(
             "`weight-decay`: the report writes Equation 2 but its code decays the weights beside the gradient (AdamW), "
             "which is another experiment; the rows `warwick-l2-*` do what Equation 2 says."
