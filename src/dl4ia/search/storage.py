@@ -47,24 +47,24 @@ def open_study(name: str, study: Study, layout: Layout, url: str) -> optuna.Stud
 
     Raises RunError where the database cannot be had, or has a study of that name that searches something else.
     """
-    with said_in_one_line(url, ImportError, RuntimeError, OSError):
+    # Two processes that create the tables at once trip over each other.
+    with said_in_one_line(url, ImportError, RuntimeError, OSError), lock_of(layout):
         storage = _storage(url)
-        with lock_of(layout):
-            found = optuna.create_study(
-                study_name=name,
-                storage=storage,
-                sampler=sampler_for(study),
-                pruner=pruner_for(study),
-                direction="maximize",
-                load_if_exists=True,
-            )
-            wanted = _definition(study, layout)
-            there = found.user_attrs.get("definition")
-            if there is None:
-                found.set_user_attr("key", uuid.uuid4().hex)
-                found.set_user_attr("definition", wanted)
-            elif there != wanted:
-                raise RunError(_difference(name, url, there, wanted))
+        found = optuna.create_study(
+            study_name=name,
+            storage=storage,
+            sampler=sampler_for(study),
+            pruner=pruner_for(study),
+            direction="maximize",
+            load_if_exists=True,
+        )
+        wanted = _definition(study, layout)
+        there = found.user_attrs.get("definition")
+        if there is None:
+            found.set_user_attr("key", uuid.uuid4().hex)
+            found.set_user_attr("definition", wanted)
+        elif there != wanted:
+            raise RunError(_difference(name, url, there, wanted))
     return found
 
 
