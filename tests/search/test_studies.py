@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from dl4ia import config
 from dl4ia.config import WarwickSettings
-from dl4ia.errors import RunError
+from dl4ia.errors import DataError, RunError
 from dl4ia.experiment import Experiment, fit_network, train
 from dl4ia.search import queue, storage
 from dl4ia.search.queue import enqueue
@@ -186,6 +186,12 @@ def test_a_storage_that_cannot_be_had_is_one_line(grid, search, url):
     with pytest.raises(RunError, match="no study can be kept at") as raised:
         search(grid, url=url)
     assert "\n" not in str(raised.value)
+
+
+def test_without_training_images_there_is_nothing_to_search_on(grid, search, layout):
+    layout.dataset("warwick", "train").unlink()
+    with pytest.raises(DataError, match="warwick-train.npz is missing: run `dvc repro split` first"):
+        search(grid)
 
 
 def test_a_password_is_not_told(grid, search):

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dl4ia import files
 from dl4ia.config import Study, flat
-from dl4ia.errors import RunError
+from dl4ia.errors import DataError, RunError
 from dl4ia.experiment import code_hash
 from dl4ia.runs import Layout
 from dl4ia.search.samplers import pruner_for, sampler_for
@@ -45,8 +45,10 @@ def lock_of(layout: Layout) -> "BaseFileLock":
 def open_study(name: str, study: Study, layout: Layout, url: str) -> optuna.Study:
     """Return the study in the database at `url`; it is created if need be.
 
-    Raises RunError where the database cannot be had, or has a study of that name that searches something else.
+    Raises RunError where the database cannot be had, or has a study of that name that searches something else, and
+    DataError where there are no training images.
     """
+    wanted = _definition(study, layout)
     # Two processes that create the tables at once trip over each other.
     with said_in_one_line(url, ImportError, RuntimeError, OSError), lock_of(layout):
         storage = _storage(url)
@@ -58,7 +60,6 @@ def open_study(name: str, study: Study, layout: Layout, url: str) -> optuna.Stud
             direction="maximize",
             load_if_exists=True,
         )
-        wanted = _definition(study, layout)
         there = found.user_attrs.get("definition")
         if there is None:
             found.set_user_attr("key", uuid.uuid4().hex)
@@ -88,10 +89,14 @@ def _definition(study: Study, layout: Layout) -> dict[str, Any]:
     chosen = study.model_dump(
         mode="json", include={"space", "base", "objective", "iterations", "evaluate_every", "seed"}
     )
-    strategy = study.objective.strategy
+    split = layout.split("warwick", study.objective.strategy)
+    try:
+        data, held_out = files.digest(layout.dataset("warwick", "train")), files.digest(split)
+    except FileNotFoundError as error:
+        raise DataError(f"{error.filename} is missing: run `dvc repro split` first") from error
     definition = chosen | {
-        "data": files.digest(layout.dataset("warwick", "train")),
-        "split": files.digest(layout.split("warwick", strategy)) if study.objective.kind == "split" else None,
+        "data": data,
+        "split": held_out if study.objective.kind == "split" else None,
         "code": code_hash("data/splits.py", "search/objective.py"),
     }
     return dict(json.loads(json.dumps(definition)))
