@@ -21,13 +21,6 @@ from tests.conftest import shortened
 NAME = "mnist-fc"
 
 
-@pytest.fixture(autouse=True)
-def _own_database(monkeypatch):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    yield
-    mlflow.set_tracking_uri(None)
-
-
 @pytest.fixture
 def experiment(params, layout) -> Experiment:
     experiment = Experiment(NAME, shortened(params.variant(NAME)), 0, layout)

@@ -1,4 +1,3 @@
-import mlflow
 import pytest
 from mlflow import MlflowClient
 
@@ -9,13 +8,6 @@ from dl4ia.tracking.client import connect
 from dl4ia.tracking.live import publish
 from dl4ia.tracking.studies import StudyView
 from tests.search.conftest import _here, small
-
-
-@pytest.fixture(autouse=True)
-def _own_database(monkeypatch):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    yield
-    mlflow.set_tracking_uri(None)
 
 
 @pytest.fixture
