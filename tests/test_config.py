@@ -60,29 +60,6 @@ def test_quirks_are_off_outside_the_variants_that_reproduce_them(params):
         ("kind: sgd", "kind: sdg", r"optimizer: "),
         ("kind: sgd", "kind: [sgd]", r"optimizer: "),
         ("warwick_validation: 0.2", "warwick_validation: 2", r"split.warwick_validation: got 2"),
-        ("data:\n", "data: [\n", r"no valid YAML"),
-    ],
-)
-def test_a_mistake_is_one_line_that_names_the_key(tmp_path, old, new, message):
-    with pytest.raises(ConfigError, match=message) as raised:
-        load_changed(tmp_path, old, new)
-    assert "\n" not in str(raised.value)
-    assert str(raised.value).startswith(str(tmp_path / "params.yaml"))
-
-
-def test_an_unknown_variant_is_named_with_the_nearest_known_one(params):
-    with pytest.raises(ConfigError, match=re.escape("'mnist-cn' is not in params.yaml; did you mean 'mnist-cnn'?")):
-        params.variant("mnist-cn")
-
-
-def test_a_missing_file_says_where_to_run(tmp_path):
-    with pytest.raises(ConfigError, match="run from the project's root"):
-        config.load(tmp_path / "params.yaml")
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
         ("sampler: {kind: grid}", "sampler: {kind: gird}", r"studies.lambda.sampler: got .*'gird'"),
         ("sampler: {kind: tpe, startup: 12}", "sampler: {kind: tpe}", r"studies.joint.sampler.startup: missing"),
         ("pruner: {kind: none}", "pruner: {kind: hyperband}", r"studies.lambda.pruner: got .*'hyperband'"),
@@ -115,12 +92,24 @@ def test_a_missing_file_says_where_to_run(tmp_path):
         ("best: out/search/joint/best.yaml", "best: 3", r"searched.warwick-searched.best: got 3, expected the file"),
         ("  warwick-searched:\n", "  warwick-start:\n", r"searched.warwick-start: there is a variant of that name"),
         ("{low: 0.0005, high", "{low: 0.0005, hihg", r"learning_rate.high: missing"),
+        ("data:\n", "data: [\n", r"no valid YAML"),
     ],
 )
-def test_a_mistake_in_a_study_is_one_line_that_names_the_key(tmp_path, old, new, message):
+def test_a_mistake_is_one_line_that_names_the_key(tmp_path, old, new, message):
     with pytest.raises(ConfigError, match=message) as raised:
         load_changed(tmp_path, old, new)
     assert "\n" not in str(raised.value)
+    assert str(raised.value).startswith(str(tmp_path / "params.yaml"))
+
+
+def test_an_unknown_variant_is_named_with_the_nearest_known_one(params):
+    with pytest.raises(ConfigError, match=re.escape("'mnist-cn' is not in params.yaml; did you mean 'mnist-cnn'?")):
+        params.variant("mnist-cn")
+
+
+def test_a_missing_file_says_where_to_run(tmp_path):
+    with pytest.raises(ConfigError, match="run from the project's root"):
+        config.load(tmp_path / "params.yaml")
 
 
 def test_an_empty_space_is_refused(tmp_path):

@@ -243,6 +243,16 @@ def test_a_database_that_fails_in_the_middle_is_one_line(grid, search, layout, m
         search(small(grid, trials=2))
 
 
+def test_a_database_that_fails_between_trials_is_one_line(grid, search, layout, monkeypatch):
+    def broken(*_):
+        (layout.root / "studies.db").write_bytes(b"torn" * 10_000)
+        return enqueue(*_)
+
+    monkeypatch.setattr("dl4ia.search.run.enqueue", broken)
+    with pytest.raises(RunError, match="no study can be kept at sqlite:.*"):
+        search(small(grid, trials=2))
+
+
 def test_another_ones_running_trial_is_waited_for(grid, search, layout, monkeypatch):
     grid = small(grid, trials=2)
     study = storage.open_study("study", grid, layout, storage.default_url(layout))

@@ -32,7 +32,7 @@ class Work:
 
 
 def work(job: Work, emit: Emit) -> None:
-    """Run trials until there are enough, emitting the number of each that has ended.
+    """Run trials until there are enough, emitting the name of the study whenever one has ended.
 
     Where the rest is in the hands of other processes it waits for them: what one of them drops is picked up.
     """
