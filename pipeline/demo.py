@@ -12,7 +12,7 @@ from dl4ia import config
 from dl4ia.config import Params, Study, Variant
 from dl4ia.data.datasets import prepare
 from dl4ia.data.splits import write_splits
-from dl4ia.experiment import experiments, train_all
+from dl4ia.experiment import experiments
 from dl4ia.parallel import Emit, run_side_by_side
 from dl4ia.progress import Bars, TrialBar
 from dl4ia.report.page import write_report
@@ -20,6 +20,7 @@ from dl4ia.runs import Layout
 from dl4ia.search.run import run_study
 from dl4ia.search.storage import default_url
 from dl4ia.tracking.live import publish, views
+from dl4ia.train import forget_checkpoints, train_all
 from pipeline import stage
 from pipeline.evaluate import evaluate
 
@@ -48,6 +49,7 @@ def main() -> None:
         train_all(todo, bars)
     jobs = [(name, variant, layout) for name, variant in params.variants.items()]
     run_side_by_side(_evaluate, jobs, print)
+    forget_checkpoints(todo)
     write_report(params, layout, _NOTICE)
     count = publish(views(params, layout), layout)
     print(f"report: {layout.report / 'report.md'}\nMLflow: {count} runs and studies, `make demo-ui` shows them")  # noqa: T201

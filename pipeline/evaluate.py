@@ -8,6 +8,7 @@ from dl4ia.report.pictures import draw_run
 from dl4ia.runs import Layout
 from dl4ia.tracking.live import Live
 from dl4ia.tracking.runs import RunView
+from dl4ia.train import forget_checkpoints
 from pipeline import stage
 
 
@@ -15,6 +16,7 @@ def main(name: str) -> None:
     """Write out/evaluation/<variant>/."""
     variant, layout = config.load().variant(name), Layout()
     evaluate(name, variant, layout)
+    forget_checkpoints(experiments(name, variant, layout))
     with Live(layout) as live:
         for experiment in experiments(name, variant, layout):
             live(RunView(experiment))

@@ -1,11 +1,12 @@
 """All seeds of one variant, side by side: `python -m pipeline.train VARIANT`."""
 
 from dl4ia import config
-from dl4ia.experiment import Progress, experiments, train_all
+from dl4ia.experiment import experiments
 from dl4ia.progress import Bars
 from dl4ia.runs import Layout
 from dl4ia.tracking.live import Live
 from dl4ia.tracking.runs import RunView
+from dl4ia.train import Progress, train_all
 from pipeline import stage
 
 

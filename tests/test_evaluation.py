@@ -8,7 +8,8 @@ import torch
 from dl4ia.data.imageset import ImageSet
 from dl4ia.errors import RunError
 from dl4ia.evaluation import evaluate_variant
-from dl4ia.experiment import Experiment, Normalization, network_for, train
+from dl4ia.experiment import Experiment, Normalization, network_for
+from dl4ia.train import train
 from tests.conftest import shortened
 
 

@@ -1,24 +1,51 @@
+import json
+import re
+
 import pytest
 import torch
+from safetensors.torch import save
 
 from dl4ia.errors import RunError
 from dl4ia.runs import RunDirectory
+
+NORMALIZATION = {"mean": [0.5], "std": [2.0]}
+CONFIG = {
+    "variant": "v", "seed": 0, "settings": {"l2": 0.1}, "normalization": NORMALIZATION, "data": "d1", "split": "d2"
+}  # fmt: skip
+STATUS = {
+    "state": "finished",
+    "started": 1.5,
+    "seconds": 2,
+    "threads": 1,
+    "device": "cpu",
+    "git_commit": "0f",
+    "more": [],
+}
+HISTORY = [
+    {"step": 1, "epoch": 0.5, "seconds": 0.1, "train/loss": 0.5},
+    {"step": 3, "epoch": 1, "seconds": 1, "train/loss": 1},
+]
+
+
+def edited(content, **changes):
+    return json.dumps(content | changes).encode()
 
 
 @pytest.fixture
 def run(tmp_path):
     run = RunDirectory(tmp_path / "variant" / "seed-0")
-    run.write_config({"seed": 0, "settings": {"l2": 0.1}})
-    run.write_status({"state": "finished"})
-    run.write_history([{"step": 1, "train/loss": 0.5}])
+    run.write_config(CONFIG)
+    run.write_status(STATUS)
+    run.write_history(HISTORY)
     run.write_weights({"0.weight": torch.arange(6.0).view(2, 3)})
     return run
 
 
 def test_what_was_written_is_read(run):
-    assert run.config["settings"] == {"l2": 0.1}
+    assert run.config == CONFIG
+    assert run.status == STATUS
     assert run.finished
-    assert run.history.to_dict("records") == [{"step": 1, "train/loss": 0.5}]
+    assert run.history.to_dict("records") == HISTORY
     assert torch.equal(run.weights["0.weight"], torch.arange(6.0).view(2, 3))
 
 
@@ -30,27 +57,48 @@ def test_weights_in_another_memory_layout_are_kept(run):
 
 def test_the_key_is_that_of_the_configuration(run, tmp_path):
     other = RunDirectory(tmp_path / "elsewhere")
-    other.write_config({"settings": {"l2": 0.1}, "seed": 0})
+    other.write_config(dict(reversed(CONFIG.items())))
     assert other.key == run.key
-    other.write_config({"settings": {"l2": 0.2}, "seed": 0})
+    other.write_config(CONFIG | {"settings": {"l2": 0.2}})
     assert other.key != run.key
 
 
 @pytest.mark.parametrize(
     ("name", "content", "read", "message"),
     [
-        ("status.json", b"{", "status", r"status\.json is not valid JSON"),
-        ("status.json", b"[]", "status", r"status\.json: expected an object, got list"),
-        ("config.json", None, "config", r"config\.json is missing: run `dvc repro`"),
-        ("model.safetensors", b"\x00" * 20, "weights", r"model\.safetensors is not a readable safetensors"),
-        ("model.safetensors", None, "weights", r"the run has not finished"),
-        ("history.csv", b"", "history", r"history\.csv is not a readable history"),
+        ("status.json", b"{", "status", "Invalid JSON: EOF"),
+        ("status.json", b"[]", "status", "Input should be an object"),
+        ("status.json", b"{}", "status", "started: Field required"),
+        ("status.json", edited(STATUS, seconds=-1), "status", "seconds: Input should be greater than or equal to 0"),
+        ("status.json", edited(STATUS, state="fine"), "status", "state: Input should be 'running', 'stopped'"),
+        ("config.json", edited(CONFIG, seed="0"), "config", "seed: Input should be a valid integer"),
+        ("config.json", edited(CONFIG, normalization={"mean": [0], "std": [0]}), "config", "normalization.std.0: "),
+        ("model.safetensors", b"\x00" * 20, "weights", "not a readable safetensors file"),
+        ("model.safetensors", save({"w": torch.tensor([1, torch.nan])}), "weights", "w has values that are no finite"),
+        ("history.csv", b"", "history", "not a readable table"),
+        ("history.csv", b"epoch,seconds,train/loss\n1,2,3", "history", "column 'step' is missing"),
+        (
+            "history.csv",
+            b"step,epoch,seconds,train/loss\n1,2,3,much",
+            "history",
+            "column 'train/loss': expected a number",
+        ),
+        ("history.csv", b"step,epoch,seconds\n1,2,3\n1,2,3", "history", "column 'step': expected whole numbers, each"),
     ],
 )
-def test_a_damaged_file_is_named(run, name, content, read, message):
+def test_a_damaged_file_is_named_with_what_to_do(run, name, content, read, message):
     path = run.path / name
-    path.unlink()
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(RunError, match=message):
+    path.write_bytes(content)
+    expected = f"{path}: {message}"
+    with pytest.raises(RunError, match=re.escape(expected)) as raised:
+        getattr(run, read)
+    assert str(raised.value).endswith(f"; delete {run.path.parent} and run `dvc repro`")
+
+
+@pytest.mark.parametrize(
+    ("name", "read"), [("config.json", "config"), ("status.json", "status"), ("model.safetensors", "weights")]
+)
+def test_a_file_that_is_missing_is_named_with_what_to_do(run, name, read):
+    (run.path / name).unlink()
+    with pytest.raises(RunError, match=f"{name} is missing: run `dvc repro`"):
         getattr(run, read)

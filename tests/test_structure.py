@@ -5,14 +5,14 @@ import ast
 import pytest
 from ruamel.yaml import YAML
 
-from dl4ia.experiment import DECISIVE
+from dl4ia.provenance import DECISIVE
 from tests.conftest import ROOT
 
 SOURCE = ROOT / "src" / "dl4ia"
 FLOORS = [
-    {"errors", "files", "config", "parallel", "data", "metrics"},
+    {"errors", "files", "config", "interrupts", "parallel", "records", "data", "metrics"},
     {"training", "models", "runs"},
-    {"experiment", "evaluation", "tracking", "report", "progress"},
+    {"experiment", "provenance", "train", "evaluation", "tracking", "report", "progress"},
     {"search"},
     {"cli"},
 ]

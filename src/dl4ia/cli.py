@@ -8,6 +8,7 @@ from joblib import cpu_count
 
 from dl4ia import config
 from dl4ia.errors import UserError
+from dl4ia.interrupts import Interrupted, listen
 from dl4ia.progress import SearchProgress, TrialBar
 from dl4ia.runs import Layout
 
@@ -52,9 +53,13 @@ def search(name: str, workers: str = "auto", storage: str | None = None, trials:
 
 
 def ending_in_one_line(main: Callable[[], None]) -> None:
-    """Call `main`; what its user can mend ends in one line and exit code 1."""
+    """Call `main`; what its user can mend ends in one line and exit code 1, Ctrl-C and SIGTERM with 130 and 143."""
+    listen()
     try:
         main()
+    except Interrupted as interrupted:
+        sys.stderr.write(f"stopped by {interrupted}: what was done is kept, and the same command goes on\n")
+        sys.exit(interrupted.code)
     except UserError as error:
         sys.exit(f"error: {error}")
     except OSError as error:

@@ -23,3 +23,7 @@ class RunError(UserError):
 
 class DivergedError(UserError):
     """The loss became NaN or infinite."""
+
+
+class StoppedError(Exception):
+    """A training was asked to stop, and has: no mistake, and the same command goes on."""

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.metrics import precision_score, recall_score
-from torch import Tensor
+from torch import Tensor, nn
 
 from dl4ia import files
 from dl4ia.config import Task, Variant
@@ -17,6 +17,7 @@ from dl4ia.errors import RunError
 from dl4ia.experiment import Experiment, Normalization, device_for, experiments, network_for, training_data
 from dl4ia.metrics import segmentation
 from dl4ia.metrics.classification import confusion_matrix
+from dl4ia.records import Figures, read_json
 from dl4ia.runs import Layout
 from dl4ia.training.loop import predict
 from dl4ia.training.objectives import cross_entropy
@@ -40,7 +41,7 @@ def evaluate_variant(name: str, variant: Variant, layout: Layout) -> list[Path]:
     if not finished:
         raise RunError(f"no run of {name} has finished: run `dvc repro`")
     folders = [evaluate(experiment) for experiment in finished]
-    table = pd.DataFrame([read_json(folder / "metrics.json") for folder in folders])
+    table = pd.DataFrame([read_figures(folder / "metrics.json") for folder in folders])
     headline = [column for column in table if str(column).split("/")[-1] in HEADLINE[variant.task]]
     means = {str(column).replace("/", "_"): float(table[column].mean()) for column in headline}
     write_json(layout.evaluation(name) / "metrics.json", {"seeds": len(finished)} | means)
@@ -77,10 +78,21 @@ def evaluate(experiment: Experiment) -> Path:
     return folder
 
 
-def read_json(path: Path) -> dict[str, float]:
+def trained(experiment: Experiment) -> tuple[nn.Module, Normalization]:
+    """Return the network of a finished run, and how its images are standardised; raises RunError if they do not fit."""
+    network, run = network_for(experiment.variant), experiment.run
+    try:
+        network.load_state_dict(run.weights)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise RunError(f"{run.path} was trained with other settings than params.yaml has now ({reason})") from error
+    return network, Normalization(**run.config["normalization"])
+
+
+def read_figures(path: Path) -> dict[str, float]:
     """Read figures by name."""
-    content: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
-    return content
+    figures: dict[str, float] = read_json(path, Figures, path.parent)
+    return figures
 
 
 def write_json(path: Path, content: dict[str, float]) -> None:
@@ -100,9 +112,7 @@ def _sets(experiment: Experiment) -> dict[str, ImageSet]:
 
 def _logits(experiment: Experiment, images: ImageSet) -> Tensor:
     device = device_for(experiment.variant.settings.device)
-    network = network_for(experiment.variant)
-    network.load_state_dict(experiment.run.weights)
-    normalization = Normalization(**experiment.run.config["normalization"])
+    network, normalization = trained(experiment)
     return predict(network.to(device), normalization.apply(images.images).to(device)).cpu()
 
 

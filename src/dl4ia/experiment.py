@@ -1,41 +1,25 @@
-"""One variant and one seed: builds network, data, loss and metrics, and trains into a run directory."""
+"""One variant and one seed: builds network, data, loss and metrics, and trains."""
 
-import hashlib
-import os
-import platform
-import shutil
-import subprocess
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import resources
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dl4ia import files
 from dl4ia.config import MnistVariant, Variant, WarwickSettings, WarwickVariant
 from dl4ia.data.augment import add_flips, add_rotations
 from dl4ia.data.imageset import ImageSet
 from dl4ia.data.splits import Split
-from dl4ia.errors import DivergedError, RunError
 from dl4ia.metrics.classification import correct
 from dl4ia.metrics.segmentation import image_dice
 from dl4ia.models.classifiers import classifier
 from dl4ia.models.segmenters import conv_deconv
-from dl4ia.parallel import Emit, run_side_by_side
 from dl4ia.runs import Layout, RunDirectory
-from dl4ia.training.loop import Labelled, Point, Task, fit
+from dl4ia.training.loop import Keeper, Labelled, Point, Task, fit
 from dl4ia.training.optimizers import optimizer_for
 
 TASKS = {"mnist": Task("accuracy", correct), "warwick": Task("dice", image_dice)}
-
-# The sources that decide what a training results in; dvc.yaml names the same ones.
-DECISIVE = ("experiment.py", "data/augment.py", "data/imageset.py", "metrics/classification.py",
-            "metrics/segmentation.py", "models/classifiers.py", "models/layers.py", "models/segmenters.py",
-            "training/loop.py", "training/objectives.py", "training/optimizers.py")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -51,14 +35,6 @@ class Experiment:
     def run(self) -> RunDirectory:
         """Where it is, or will be, on disk."""
         return self.layout.run(self.name, self.seed)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """A new point of an experiment's curves, or the end of it (`point` is None)."""
-
-    experiment: Experiment
-    point: Point | None
 
 
 @dataclass(frozen=True)
@@ -85,49 +61,6 @@ def experiments(name: str, variant: Variant, layout: Layout) -> list[Experiment]
     return [Experiment(name, variant, seed, layout) for seed in variant.settings.seeds]
 
 
-def train_all(todo: Sequence[Experiment], observe: Callable[[Progress], None]) -> list[RunDirectory]:
-    """Train side by side in processes; return the finished runs.
-
-    A run that fails is marked so and the others go on; raises RunError for a variant of which no run is left.
-    """
-    for experiment in todo:
-        shutil.rmtree(experiment.run.path, ignore_errors=True)
-    run_side_by_side(train, todo, observe)
-    finished = [experiment for experiment in todo if experiment.run.finished]
-    for name in dict.fromkeys(experiment.name for experiment in todo):
-        if name not in {experiment.name for experiment in finished}:
-            reason = next(experiment.run.status["error"] for experiment in todo if experiment.name == name)
-            raise RunError(f"every run of {name} failed: {reason}")
-    return [experiment.run for experiment in finished]
-
-
-def train(experiment: Experiment, emit: Emit) -> None:
-    """Train one experiment into its run directory, emitting a Progress at each point and at the end."""
-    run, settings = experiment.run, experiment.variant.settings
-    device = device_for(settings.device)
-    status = provenance(device) | {"state": "running", "started": time.time(), "seconds": 0.0}
-    data, split = training_data(experiment)
-    normalization = Normalization.of(data.take(split.train).images)
-    run.write_config(_config(experiment, normalization))
-    run.write_status(status)
-    rows: list[dict[str, float]] = []
-
-    def observe(point: Point) -> None:
-        rows.append({"step": point.step, "epoch": point.epoch, "seconds": point.seconds} | point.metrics)
-        run.write_history(rows)
-        emit(Progress(experiment, point))
-
-    try:
-        network = fit_network(experiment.variant, experiment.seed, data, split, normalization, device, observe)
-    except (DivergedError, RuntimeError, MemoryError) as error:  # PyTorch's own errors are RuntimeErrors
-        status |= {"state": "failed", "error": f"{experiment.name}, seed {experiment.seed}: {error}"}
-    else:
-        run.write_weights(network.state_dict())
-        status |= {"state": "finished"}
-    run.write_status(status | {"seconds": rows[-1]["seconds"] if rows else 0.0})
-    emit(Progress(experiment, None))
-
-
 def fit_network(  # noqa: PLR0913
     variant: Variant,
     seed: int,
@@ -136,8 +69,12 @@ def fit_network(  # noqa: PLR0913
     normalization: Normalization,
     device: torch.device,
     observe: Callable[[Point], None],
+    keeper: Keeper | None = None,
 ) -> nn.Module:
-    """Train a variant's network on the part of `data` that `split` says, telling `observe` each point; return it."""
+    """Train a variant's network on the part of `data` that `split` says, telling `observe` each point; return it.
+
+    `keeper` may bring it to where an earlier training of the same was left.
+    """
     settings = variant.settings
     torch.backends.cudnn.deterministic = True
     torch.manual_seed(seed)
@@ -162,6 +99,7 @@ def fit_network(  # noqa: PLR0913
         evaluate_every=settings.evaluate_every,
         generator=generator,
         observe=observe,
+        keeper=keeper,
     )
     return network
 
@@ -184,8 +122,9 @@ def network_for(variant: Variant) -> nn.Sequential:
 def training_data(experiment: Experiment) -> tuple[ImageSet, Split]:
     """Return the training partition and which of it validates; the test partition is another file."""
     layout, task = experiment.layout, experiment.variant.task
+    data = ImageSet.load(layout.dataset(task, "train"))
     split = Split.load(layout.split(task, experiment.variant.settings.split.strategy))
-    return ImageSet.load(layout.dataset(task, "train")), split
+    return data, split.within(len(data))
 
 
 def device_for(name: str) -> torch.device:
@@ -204,44 +143,3 @@ def _tensors(images: ImageSet, normalization: Normalization) -> Labelled:
 def _placed(labelled: Labelled, device: torch.device, layout: torch.memory_format) -> Labelled:
     """Bring all to the device once, so that training only indexes."""
     return Labelled(labelled.images.to(device).contiguous(memory_format=layout), labelled.targets.to(device))
-
-
-def _config(experiment: Experiment, normalization: Normalization) -> dict[str, Any]:
-    """Return all that decides the run, and nothing else."""
-    layout, variant = experiment.layout, experiment.variant
-    settings = variant.settings.model_dump(mode="json", exclude={"seeds", "device"})
-    return {
-        "variant": experiment.name,
-        "task": variant.task,
-        "seed": experiment.seed,
-        "settings": settings,
-        "normalization": {"mean": normalization.mean, "std": normalization.std},
-        "data": files.digest(layout.dataset(variant.task, "train")),
-        "split": files.digest(layout.split(variant.task, variant.settings.split.strategy)),
-        "code": code_hash(),
-    }
-
-
-def code_hash(*others: str) -> str:
-    """Return one digest of the sources that decide what a training results in, and of `others` of the package."""
-    package = resources.files("dl4ia")
-    digest = hashlib.sha256()
-    for name in (*DECISIVE, *others):
-        digest.update(package.joinpath(name).read_bytes())
-    return digest.hexdigest()
-
-
-def provenance(device: torch.device) -> dict[str, Any]:
-    """Return what the run was done with and on."""
-    git = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S607
-    return {
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-        },
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "threads": torch.get_num_threads(),
-        "git_commit": git.stdout.strip(),
-    }

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from joblib import cpu_count
 
 from dl4ia.errors import RunError
+from dl4ia.interrupts import asking_first, deaf, end_children
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -36,20 +37,39 @@ def run_side_by_side(
     """Call `work(job, emit)` for each job in worker processes; return the results in the order of `jobs`.
 
     What a worker emits is handed to `on_event` in this process. Raises the first exception of a job after its wave is
-    done, and RunError if a worker process died. A worker ends with this process, however that ends.
+    done, and RunError if a worker process died. A worker ends with this process, however that ends. When this process
+    is interrupted, `stopping` becomes true in the workers; that is raised again when they are done.
     """
     cores = cpu_count()
     context = multiprocessing.get_context("spawn")  # a forked child inherits locked threads and a dead CUDA context
     events: Any = context.Queue()
+    stop = context.RawValue("b", 0)  # and no Event: a worker that is killed while it looks would leave it locked
     results = []
-    with ProcessPoolExecutor(min(cores, len(jobs)), context, _set_up, (events,)) as pool:
+
+    def ask() -> None:
+        stop.value = 1
+
+    with (
+        ProcessPoolExecutor(min(cores, len(jobs)), context, _set_up, (events, stop)) as pool,
+        asking_first(ask) as interrupted,
+    ):
         for wave, threads in waves(jobs, cores):
-            futures = [pool.submit(_call, work, job, 1 if one_thread_each else threads) for job in wave]
+            with deaf():  # as the workers then are from their first moment on
+                futures = [pool.submit(_call, work, job, 1 if one_thread_each else threads) for job in wave]
             while not all(future.done() for future in futures):
                 _hear(events, on_event)
             _hear(events, on_event)
+            if any(isinstance(future.exception(), BrokenProcessPool) for future in futures):
+                end_children()  # they do not hear when the pool asks them to
+            if interrupted:
+                raise interrupted[0]
             results += [_result(future) for future in futures]
     return results
+
+
+def stopping() -> bool:
+    """Say whether the work of this worker process is asked to stop."""
+    return _stop is not None and bool(_stop.value)
 
 
 def _hear(events: Any, on_event: Emit) -> None:  # noqa: ANN401 (a queue of the context's own type)
@@ -69,11 +89,12 @@ def _result(future: "Future[Result]") -> Result:
 
 
 _events: Any = None  # in a worker: the way back to the process that started it
+_stop: Any = None  # and what that one asks
 
 
-def _set_up(events: Any) -> None:  # noqa: ANN401
-    global _events  # noqa: PLW0603 (a worker has one parent)
-    _events = events
+def _set_up(events: Any, stop: Any) -> None:  # noqa: ANN401
+    global _events, _stop
+    _events, _stop = events, stop
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Never, Self
 
 from tqdm import tqdm
 
-from dl4ia.experiment import Experiment, Progress
+from dl4ia.experiment import Experiment
+from dl4ia.train import Progress
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +44,7 @@ class Bars:
             shown = {name.replace("/", " "): f"{value:.3f}" for name, value in progress.point.metrics.items()}
             bar.set_postfix(shown, refresh=False)
             bar.update(progress.point.step - bar.n)
-        elif not progress.experiment.run.finished:
+        elif progress.experiment.run.status["state"] == "failed":
             tqdm.write(f"failed: {progress.experiment.run.status['error']}")
 
     def _bar(self, experiment: Experiment) -> "tqdm[Never]":

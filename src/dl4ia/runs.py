@@ -13,11 +13,18 @@ from typing import Any
 
 import pandas as pd
 import safetensors.torch
+import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
 from dl4ia import files
-from dl4ia.errors import RunError
+from dl4ia.records import Config, RunStatus, StudyStatus, damaged, missing, read_history, read_json, read_table
+
+_COLUMNS = {
+    "trials": ("trial", "state", "value", "started", "seconds"),
+    "curves": ("trial", "fold", "step"),
+    "importances": ("parameter", "importance"),
+}  # that each table of a study has, at least
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,14 @@ class Layout:
     def run(self, variant: str, seed: int) -> "RunDirectory":
         """Return the directory of one training."""
         return RunDirectory(self.root / "out" / "runs" / variant / f"seed-{seed}")
+
+    def checkpoints(self, key: str) -> Path:
+        """Return the folder of the checkpoints of what has that content hash: no output of a stage, DVC leaves it."""
+        return self.root / "out" / "checkpoints" / key
+
+    def lock(self, name: str) -> Path:
+        """Return the file that a process locks while it trains a variant."""
+        return self.root / "out" / "checkpoints" / f"{name}.lock"
 
     def study(self, name: str) -> "StudyDirectory":
         """Return the directory of what a study found."""
@@ -78,7 +93,7 @@ class RunDirectory:
         self._write_json("config.json", config)
 
     def write_status(self, status: dict[str, Any]) -> None:
-        """Write the state (`running`, `finished`, `failed`) and how it came about."""
+        """Write the state (`running`, `stopped`, `finished`, `failed`) and how it came about."""
         self._write_json("status.json", status)
 
     def write_history(self, rows: list[dict[str, float]]) -> None:
@@ -93,12 +108,14 @@ class RunDirectory:
     @property
     def config(self) -> dict[str, Any]:
         """All that decides the run."""
-        return self._read_json("config.json")
+        config: dict[str, Any] = read_json(self.path / "config.json", Config, self._output)
+        return config
 
     @property
     def status(self) -> dict[str, Any]:
         """State, seconds, versions, device, commit."""
-        return self._read_json("status.json")
+        status: dict[str, Any] = read_json(self.path / "status.json", RunStatus, self._output)
+        return status
 
     @property
     def finished(self) -> bool:
@@ -109,21 +126,22 @@ class RunDirectory:
     def history(self) -> pd.DataFrame:
         """The curves so far; empty before the first point."""
         path = self.path / "history.csv"
-        try:
-            return pd.read_csv(path) if path.exists() else pd.DataFrame({"step": []})
-        except ValueError as error:
-            raise RunError(f"{path} is not a readable history: {error}") from error
+        return read_history(path, self._output) if path.exists() else pd.DataFrame({"step": []})
 
     @property
     def weights(self) -> dict[str, Tensor]:
-        """The trained network's state."""
+        """The trained network's state; raises RunError if it is missing, torn or no finite numbers."""
         path = self.path / "model.safetensors"
         try:
-            return safetensors.torch.load(path.read_bytes())
+            weights = safetensors.torch.load(path.read_bytes())
         except FileNotFoundError as error:
-            raise RunError(f"{path} is missing: the run has not finished") from error
-        except SafetensorError as error:
-            raise RunError(f"{path} is not a readable safetensors file: {error}") from error
+            raise missing(path) from error
+        except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+            raise damaged(path, f"not a readable safetensors file: {error}", self._output) from error
+        for name, value in weights.items():
+            if not torch.isfinite(value).all():
+                raise damaged(path, f"{name} has values that are no finite numbers", self._output)
+        return weights
 
     @property
     def key(self) -> str:
@@ -133,8 +151,9 @@ class RunDirectory:
     def _write_json(self, name: str, content: dict[str, Any]) -> None:
         _write_json(self.path / name, content)
 
-    def _read_json(self, name: str) -> dict[str, Any]:
-        return _read_json(self.path / name, "")
+    @property
+    def _output(self) -> Path:
+        return self.path.parent
 
 
 @dataclass(frozen=True)
@@ -154,30 +173,13 @@ class StudyDirectory:
     @property
     def status(self) -> dict[str, Any]:
         """State, seconds, versions, device, commit."""
-        return _read_json(self.path / "status.json", f" search@{self.path.name}")
+        status: dict[str, Any] = read_json(self.path / "status.json", StudyStatus, self.path)
+        return status
 
     def table(self, name: str) -> pd.DataFrame:
         """Read what `write_table` wrote."""
-        path = self.path / f"{name}.csv"
-        try:
-            return pd.read_csv(path)
-        except FileNotFoundError as error:
-            raise RunError(f"{path} is missing: run `dvc repro search@{self.path.name}`") from error
-        except ValueError as error:
-            raise RunError(f"{path} is not a readable table: {error}") from error
+        return read_table(self.path / f"{name}.csv", _COLUMNS[name], self.path)
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
     files.write(path, json.dumps(content, indent=2, sort_keys=True).encode() + b"\n")
-
-
-def _read_json(path: Path, stage: str) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise RunError(f"{path} is missing: run `dvc repro{stage}`") from error
-    except ValueError as error:
-        raise RunError(f"{path} is not valid JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise RunError(f"{path}: expected an object, got {type(content).__name__}")
-    return content

@@ -4,7 +4,7 @@ import pytest
 from dl4ia.config import Params
 from dl4ia.errors import RunError
 from dl4ia.evaluation import evaluate_variant
-from dl4ia.experiment import experiments, train
+from dl4ia.experiment import experiments
 from dl4ia.report.gains import gain_line
 from dl4ia.report.page import write_report
 from dl4ia.report.pairs import pairs
@@ -13,6 +13,7 @@ from dl4ia.report.shown import Shown
 from dl4ia.report.tables import spread
 from dl4ia.search.run import run_study
 from dl4ia.search.storage import default_url
+from dl4ia.train import train
 from tests.conftest import shortened
 from tests.search.conftest import _here, small
 

@@ -13,9 +13,10 @@ from ruamel.yaml import YAML
 from dl4ia import config
 from dl4ia.config import WarwickSettings
 from dl4ia.errors import DataError, RunError
-from dl4ia.experiment import Experiment, fit_network, train
+from dl4ia.experiment import Experiment, fit_network
 from dl4ia.search import queue, storage
 from dl4ia.search.queue import enqueue
+from dl4ia.train import train
 from tests.search.conftest import small
 
 POINT = ["regularization.kind", "regularization.strength"]

@@ -10,12 +10,13 @@ from mlflow.entities import Metric
 from dl4ia.data.imageset import ImageSet
 from dl4ia.errors import UserError
 from dl4ia.evaluation import evaluate_variant
-from dl4ia.experiment import Experiment, Normalization, experiments, network_for, train
+from dl4ia.experiment import Experiment, Normalization, experiments, network_for
 from dl4ia.report.pictures import draw_run
 from dl4ia.tracking.client import connect, milliseconds
 from dl4ia.tracking.live import Live
 from dl4ia.tracking.live import publish as publish_views
 from dl4ia.tracking.runs import RunView, _create
+from dl4ia.train import train
 from tests.conftest import shortened
 
 NAME = "mnist-fc"

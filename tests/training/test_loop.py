@@ -1,12 +1,10 @@
-from itertools import islice
-
 import pytest
 import torch
 from torch import nn
 
 from dl4ia.errors import DivergedError
 from dl4ia.experiment import TASKS
-from dl4ia.training.loop import Labelled, batches, evaluate, fit, predict
+from dl4ia.training.loop import Batches, Labelled, evaluate, fit, predict
 
 
 def digits(count=60):
@@ -75,12 +73,13 @@ def test_a_loss_that_is_no_number_ends_the_training():
 
 
 def test_every_image_is_drawn_once_an_epoch():
-    drawn = torch.cat(list(islice(batches(10, 4, torch.Generator().manual_seed(0)), 5)))
+    batches = Batches(10, 4, torch.Generator().manual_seed(0))
+    drawn = torch.cat([batches.next() for _ in range(5)])
     assert sorted(drawn[:10].tolist()) == sorted(drawn[10:].tolist()) == list(range(10))
 
 
 def test_a_batch_may_be_larger_than_the_set():
-    assert len(next(batches(3, 8, torch.Generator()))) == 8
+    assert len(Batches(3, 8, torch.Generator()).next()) == 8
 
 
 def test_predicting_in_parts_gives_what_the_whole_gives_and_leaves_the_mode():

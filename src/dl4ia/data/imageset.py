@@ -1,6 +1,7 @@
 """A set of images with their targets, as one file on disk."""
 
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -11,6 +12,10 @@ from numpy.typing import NDArray
 
 from dl4ia import files
 from dl4ia.errors import DataError
+
+_CLASSES = {1: 10, 3: 2}  # digits of images; background and gland of pixels
+_IMAGES = 4  # dimensions: number, channels, height, width
+_UNREADABLE = (ValueError, KeyError, EOFError, MemoryError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -52,8 +57,27 @@ class ImageSet:
         """Read what `save` wrote; raise DataError if it is missing or torn."""
         try:
             with np.load(path, allow_pickle=False) as arrays:
-                return cls(**{field.name: arrays[field.name] for field in fields(cls)})
+                images = cls(**{field.name: arrays[field.name] for field in fields(cls)})
+                images._check()
         except FileNotFoundError as error:
             raise DataError(f"{path} is missing: run `dvc repro download` first") from error
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise DataError(f"{path} is not a readable image set ({error}): run `dvc repro -f download`") from error
+        except _UNREADABLE as error:
+            reason = " ".join(str(error).split())[:200]
+            raise DataError(f"{path} is not a readable image set ({reason}): run `dvc repro -f download`") from error
+        return images
+
+    def _check(self) -> None:
+        """Raise ValueError unless the arrays are of the kinds and shapes that they must be, and fit each other."""
+        count = len(self.images)
+        if self.images.dtype not in (np.uint8, np.float32) or self.images.ndim != _IMAGES or not count:
+            raise ValueError(f"images are {self.images.dtype} of shape {self.images.shape}")
+        if not np.isfinite(self.images).all():
+            raise ValueError("images have values that are no finite numbers")
+        if self.targets.dtype != np.uint8 or self.targets.shape not in ((count,), (count, *self.images.shape[2:])):
+            raise ValueError(f"targets are {self.targets.dtype} of shape {self.targets.shape}")
+        if self.targets.max() >= _CLASSES[self.targets.ndim]:
+            raise ValueError(f"targets name class {self.targets.max()}")
+        for name, kind in (("names", "U"), ("groups", "i"), ("strata", "U"), ("partition", "U")):
+            found = getattr(self, name)
+            if found.dtype.kind != kind or found.shape != (count,):
+                raise ValueError(f"{name} are {found.dtype} of shape {found.shape}")

@@ -5,10 +5,11 @@ import json
 import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, TypeAdapter, ValidationError
 from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold
 
 from dl4ia import files
@@ -16,14 +17,16 @@ from dl4ia.config import SplitSizes
 from dl4ia.data.imageset import ImageSet
 from dl4ia.errors import DataError
 
+_Index = Annotated[int, Field(ge=0, strict=True)]
+
 
 @dataclass(frozen=True)
 class Split:
     """Indices into the training partition."""
 
     strategy: str
-    train: tuple[int, ...]
-    validation: tuple[int, ...]
+    train: Annotated[tuple[_Index, ...], Field(min_length=1)]
+    validation: tuple[_Index, ...]
 
     def save(self, path: Path) -> None:
         """Write as JSON, by rename."""
@@ -33,12 +36,21 @@ class Split:
     def load(cls, path: Path) -> Self:
         """Read what `save` wrote; raise DataError if it is missing or not a split."""
         try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
-            return cls(raw["strategy"], tuple(raw["train"]), tuple(raw["validation"]))
+            split: Self = TypeAdapter(cls).validate_json(path.read_bytes())
         except FileNotFoundError as error:
             raise DataError(f"{path} is missing: run `dvc repro split` first") from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{path} is not a split ({error!r}): run `dvc repro -f split`") from error
+        except ValidationError as error:
+            reason = f"{'.'.join(map(str, error.errors()[0]['loc']))}: {error.errors()[0]['msg']}"
+            raise DataError(f"{path} is not a split ({reason}): run `dvc repro -f split`") from error
+        if len({*split.train, *split.validation}) < len(split.train) + len(split.validation):
+            raise DataError(f"{path} names an image twice: run `dvc repro -f split`")
+        return split
+
+    def within(self, count: int) -> Self:
+        """Return it, if it is one of `count` images; raises DataError otherwise."""
+        if max((*self.train, *self.validation)) >= count:
+            raise DataError(f"the {self.strategy} split is not one of {count} images: run `dvc repro -f split`")
+        return self
 
 
 def no_validation(images: ImageSet) -> Split:

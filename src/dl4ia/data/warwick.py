@@ -26,6 +26,7 @@ PUBLISHER = "https://warwick.ac.uk/fac/cross_fac/tia/data/glascontest/download"
 
 _PARTITIONS = {"train": "train", "testA": "test_a", "testB": "test_b"}
 _RGB = 3
+_LARGEST = 1 << 22  # pixels; the largest published image has 0.4 million
 
 
 def checksums() -> dict[str, str]:
@@ -61,8 +62,11 @@ def _grades(path: Path) -> pd.DataFrame:
         table["partition"] = part_and_number[0].map(_PARTITIONS)
         table["number"] = part_and_number[1].astype(int)
         table["patient"] = table["patient"].astype(int)
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{path}: expected columns name, patient ID, grade: {error}") from error
+    except (OSError, ValueError, KeyError, OverflowError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"{path}: expected columns name, patient ID, grade: {reason}") from error
+    if table.empty or table["name"].duplicated().any() or table["grade"].isna().any():
+        raise DataError(f"{path}: expected each image once, with its grade")
     return table.sort_values(["partition", "number"])
 
 
@@ -98,8 +102,10 @@ def gland_mask(annotation: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _image(path: Path) -> NDArray[np.uint8]:
     try:
         with Image.open(path, formats=["BMP"]) as image:
+            if image.width * image.height > _LARGEST:
+                raise DataError(f"{path}: {image.width}x{image.height} pixels, expected at most {_LARGEST}")
             return np.asarray(image)
     except FileNotFoundError as error:
         raise DataError(f"{path} is missing: restore it, or delete its folder to fetch all anew") from error
-    except (OSError, ValueError, SyntaxError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"{path} is not a readable BMP image: {error}") from error

@@ -36,7 +36,7 @@ def _row(trial: FrozenTrial) -> dict[str, Any]:
         "value": trial.value if trial.state == TrialState.COMPLETE else None,
         "started": started.timestamp() if started else None,
         "seconds": (ended - started).total_seconds() if started and ended else None,
-        "error": trial.user_attrs.get("error", "its process was killed" if trial.state == TrialState.FAIL else None),
+        "error": trial.user_attrs.get("error", "interrupted" if trial.state == TrialState.FAIL else None),
         **trial.params,
     }
 

@@ -1,9 +1,10 @@
 """Trials wait in a queue in the database, and a worker takes the next one.
 
-While it trains, it records a heartbeat. A trial whose heartbeat has stopped is failed and queued again, with the same
-parameters; it stays the same trial to who counts.
+While it trains, it records a heartbeat. A trial whose heartbeat has stopped is failed, as is one that is asked to stop;
+both are dropped, and queued again with the same parameters. It stays the same trial to who counts.
 """
 
+import copy
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -14,7 +15,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from dl4ia.config import Point, Study
 from dl4ia.runs import Layout
+from dl4ia.search.samplers import first_of
 from dl4ia.search.storage import HEARTBEAT, lock_of
+
+_RETRIES = 30  # of a trial that is dropped each time: it may be what kills its workers
 
 
 def enqueue(study: Study, found: optuna.Study, layout: Layout, trials: int) -> None:
@@ -40,6 +44,12 @@ def adopt(found: optuna.Study, adopted: set[int]) -> None:
             adopted.add(trial.number)
 
 
+def queue_again(found: optuna.Study) -> None:
+    """Queue the trials that were dropped, by whomever, and that nothing repeats yet."""
+    for trial in _dropped(found.get_trials(deepcopy=False)):
+        RetryHeartbeatStaleTrialCallback()(found, copy.deepcopy(trial))
+
+
 def finished(found: optuna.Study) -> int:
     """Return how many trials have come to an end; one that was queued again counts once."""
     return len(_ended(found.get_trials(deepcopy=False)))
@@ -53,15 +63,25 @@ def open_trials(found: optuna.Study, wanted: int) -> tuple[bool, bool]:
     return waiting and len(_ended(trials)) + running < wanted, running > 0
 
 
-def _root(trial: FrozenTrial) -> int:
-    """Return the number of the trial that this one repeats, or its own."""
-    first = RetryHeartbeatStaleTrialCallback.retried_trial_number(trial)
-    return trial.number if first is None else first
-
-
 def _roots(trials: Iterable[FrozenTrial]) -> set[int]:
-    return {_root(trial) for trial in trials}
+    return {first_of(trial) for trial in trials}
 
 
 def _ended(trials: list[FrozenTrial]) -> set[int]:
-    return _roots(trials) - _roots(trial for trial in trials if not trial.state.is_finished())
+    return (
+        _roots(trials) - _roots(trial for trial in trials if not trial.state.is_finished()) - _roots(_dropped(trials))
+    )
+
+
+def _dropped(trials: list[FrozenTrial]) -> list[FrozenTrial]:
+    """Return those that failed without an error of their own, that nothing repeats, and that may be repeated."""
+    histories = {trial.number: RetryHeartbeatStaleTrialCallback.retry_history(trial) for trial in trials}
+    repeated = {number for history in histories.values() for number in history}
+    return [
+        trial
+        for trial in trials
+        if trial.state == TrialState.FAIL
+        and "error" not in trial.user_attrs
+        and trial.number not in repeated
+        and len(histories[trial.number]) < _RETRIES
+    ]

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from dl4ia.config import Study
-from dl4ia.experiment import device_for, provenance
+from dl4ia.experiment import device_for
 from dl4ia.parallel import run_side_by_side
 from dl4ia.progress import SearchProgress
+from dl4ia.provenance import provenance
 from dl4ia.report.studies import draw_study
 from dl4ia.runs import Layout
 from dl4ia.search.findings import best_of, write_best, write_importances, write_tables
@@ -48,8 +49,13 @@ def run_study(  # noqa: PLR0913
         write()
         if finished(found) < study.trials:
             jobs = [Work(name, study, layout, url, started + study.hours * _HOUR)] * workers
-            run_side_by_side(work, jobs, write, one_thread_each=True)
-            write()
+            try:
+                run_side_by_side(work, jobs, write, one_thread_each=True)
+            except KeyboardInterrupt:
+                directory.write_status(status | {"state": "stopped"})
+                raise
+            finally:
+                write()
         write_best(found, name, study, directory)
         write_importances(found, directory)
         draw_study(study, directory)

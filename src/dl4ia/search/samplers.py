@@ -6,6 +6,7 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.pruners import BasePruner, MedianPruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.storages import RetryHeartbeatStaleTrialCallback
 from optuna.trial import FrozenTrial, TrialState
 
 from dl4ia.config import Study
@@ -23,15 +24,24 @@ def pruner_for(study: Study) -> BasePruner:
     return MedianPruner(n_startup_trials=study.pruner.startup, n_warmup_steps=study.pruner.warmup)
 
 
+def first_of(trial: FrozenTrial) -> int:
+    """Return the number of the trial that this one repeats, or its own."""
+    first = RetryHeartbeatStaleTrialCallback.retried_trial_number(trial)
+    return trial.number if first is None else first
+
+
 class _SeededByTrial(BaseSampler):
-    """Chooses by the study's seed and the trial's number: no two workers draw alike, and a resume changes nothing."""
+    """Chooses by the study's seed and the trial's number: no two workers draw alike, and a resume changes nothing.
+
+    A trial that repeats another draws as that one would have.
+    """
 
     def __init__(self, study: Study) -> None:
         self._study = study
         self._sampler: BaseSampler = RandomSampler()
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        seed = (self._study.seed << 16) + trial.number
+        seed = (self._study.seed << 16) + first_of(trial)
         config = self._study.sampler
         if config.kind == "tpe":
             self._sampler = TPESampler(n_startup_trials=config.startup, seed=seed)

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import optuna
 from filelock import FileLock
 from optuna.exceptions import OptunaError
-from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+from optuna.storages import RDBStorage
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from dl4ia import files
 from dl4ia.config import Study, flat
 from dl4ia.errors import DataError, RunError
-from dl4ia.experiment import code_hash
+from dl4ia.provenance import code_hash
 from dl4ia.runs import Layout
 from dl4ia.search.samplers import pruner_for, sampler_for
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 HEARTBEAT, GRACE = 3, 15  # seconds between two heartbeats, and without one before a trial counts as dead
-_RETRIES = 10  # of a trial whose worker died each time
 _BUSY = 60  # seconds that a worker waits while another one writes to a SQLite file
 
 
@@ -80,7 +79,6 @@ def _storage(url: str) -> RDBStorage:
         engine_kwargs={"connect_args": {"timeout": _BUSY}} if url.startswith("sqlite:") else None,
         heartbeat_interval=HEARTBEAT,
         grace_period=GRACE,
-        heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=_RETRIES),
     )
 
 

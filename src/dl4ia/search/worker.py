@@ -7,11 +7,11 @@ import optuna
 from optuna.storages import fail_stale_trials
 
 from dl4ia.config import Study
-from dl4ia.errors import UserError
-from dl4ia.parallel import Emit
+from dl4ia.errors import StoppedError, UserError
+from dl4ia.parallel import Emit, stopping
 from dl4ia.runs import Layout
 from dl4ia.search.objective import Objective
-from dl4ia.search.queue import adopt, open_trials
+from dl4ia.search.queue import adopt, open_trials, queue_again
 from dl4ia.search.storage import lock_of, open_study, said_in_one_line
 
 _PATIENCE = 1  # seconds between two looks at trials that others are running
@@ -34,10 +34,11 @@ class Work:
 def work(job: Work, emit: Emit) -> None:
     """Run trials until there are enough, emitting the name of the study whenever one has ended.
 
-    Where the rest is in the hands of other processes it waits for them: what one of them drops is picked up.
+    Where the rest is in the hands of other processes it waits for them: what one of them drops is picked up. A trial
+    that is asked to stop is dropped.
     """
     found = open_study(job.name, job.study, job.layout, job.url)
-    objective = Objective(job.study, job.layout)
+    objective = Objective(job.study, job.layout, found.user_attrs["key"])
     lock, adopted = lock_of(job.layout), set[int]()
 
     def tried(trial: optuna.Trial) -> float:
@@ -49,15 +50,18 @@ def work(job: Work, emit: Emit) -> None:
             raise
 
     with said_in_one_line(job.url):
-        while time.time() < job.deadline:
+        while time.time() < job.deadline and not stopping():
             try:
                 lock.acquire()
                 adopt(found, adopted)
                 fail_stale_trials(found)
+                queue_again(found)
                 waiting, running = open_trials(found, job.study.trials)
                 if waiting:
-                    found.optimize(tried, n_trials=1, catch=_FAILURES)
+                    found.optimize(tried, n_trials=1, catch=_FAILURES, callbacks=[objective.forget])
                     emit(job.name)
+            except StoppedError:
+                return
             except (optuna.exceptions.UpdateFinishedTrialError, ValueError) as error:
                 if not _taken_away(error):
                     raise

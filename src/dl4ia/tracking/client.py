@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Protocol
 from filelock import FileLock
 
 from dl4ia.config import Task
+from dl4ia.provenance import is_gone, this_process
 from dl4ia.runs import Layout
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pandas as pd
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Run
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 EXPERIMENTS: dict[Task, str] = {"mnist": "mnist-classification", "warwick": "warwick-segmentation"}
 
 _KIND = {"mlflow.experimentKind": "custom_model_development"}  # which view MLflow opens
+ALL = 50_000  # runs that MLflow returns at most
+PROCESS = "process"  # the tag that names who works on a run
 _BATCH = 1000  # metrics that MLflow takes in one call
 
 
@@ -69,8 +74,31 @@ def experiment_id(client: "MlflowClient", task: Task) -> str:
 
 def find(client: "MlflowClient", task: Task, run_key: str) -> "Run | None":
     """Return the run of that content, if it is there."""
-    runs = client.search_runs([experiment_id(client, task)], f"tags.run_key = '{run_key}'", max_results=1)
-    return client.get_run(runs[0].info.run_id) if runs else None
+    runs = client.search_runs([experiment_id(client, task)], f"tags.run_key = '{run_key}'")
+    return client.get_run(only(client, runs).info.run_id) if runs else None
+
+
+def only(client: "MlflowClient", runs: "Iterable[Run]") -> "Run":
+    """Return one of the runs of the same content, and delete the others: a slow server is asked twice to create one."""
+    first, *others = sorted(runs, key=lambda run: run.info.run_id)
+    for other in others:
+        client.delete_run(other.info.run_id)
+    return first
+
+
+def mark_running(client: "MlflowClient", shown: "Run", process: str) -> None:
+    """Mark a run as running, and by which process."""
+    if shown.data.tags.get(PROCESS) != process:
+        client.set_tag(shown.info.run_id, PROCESS, process)
+    client.update_run(shown.info.run_id, status="RUNNING")
+
+
+def end_abandoned(client: "MlflowClient") -> None:
+    """Mark the runs as killed whose process has ended without doing so."""
+    for task in EXPERIMENTS:
+        for run in client.search_runs([experiment_id(client, task)], "attributes.status = 'RUNNING'", max_results=ALL):
+            if is_gone(run.data.tags.get(PROCESS, this_process())):
+                client.set_terminated(run.info.run_id, "KILLED")
 
 
 def send_curves(client: "MlflowClient", run_id: str, history: "pd.DataFrame", started: float) -> None:

@@ -12,11 +12,11 @@ from dl4ia.config import Params
 from dl4ia.errors import UserError
 from dl4ia.experiment import experiments
 from dl4ia.runs import Layout
-from dl4ia.tracking.client import View, connect, line_of, uri_of
+from dl4ia.tracking.client import View, connect, end_abandoned, line_of, uri_of
 from dl4ia.tracking.runs import RunView
 from dl4ia.tracking.studies import StudyView
 
-_PATIENCE = 60  # seconds that a finished training waits for its tracking
+_PATIENCE = 20  # seconds that a finished training waits for its tracking
 
 
 def views(params: Params, layout: Layout) -> list[View]:
@@ -35,6 +35,7 @@ def publish(shown: Iterable[View], layout: Layout) -> int:
     count = 0
     try:
         client = connect(layout)
+        end_abandoned(client)
         for view in shown:
             view.publish(client)
             count += 1
@@ -72,6 +73,7 @@ class Live:
     def _work(self) -> None:
         try:
             client = connect(self._layout)
+            end_abandoned(client)
             seen: dict[Path, View] = {}
             while changed := self._next():
                 seen |= changed

@@ -12,17 +12,23 @@ from dl4ia import files
 from dl4ia.config import Task, flat
 from dl4ia.data.datasets import PUBLISHED, sources
 from dl4ia.data.imageset import ImageSet
-from dl4ia.evaluation import read_json
+from dl4ia.evaluation import read_figures, trained
 from dl4ia.experiment import Experiment, network_for
 from dl4ia.models.layers import weight_count
-from dl4ia.tracking.client import experiment_id, find, milliseconds, send, send_curves
+from dl4ia.provenance import is_gone
+from dl4ia.tracking.client import PROCESS, experiment_id, find, mark_running, milliseconds, send, send_curves
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
 _DATASETS: dict[Task, str] = {"mnist": "MNIST", "warwick": "Warwick-QU"}
-_STATES = {"running": "KILLED", "finished": "FINISHED", "failed": "FAILED"}  # of a run that nobody works on any more
+_STATES = {
+    "running": "KILLED",
+    "stopped": "KILLED",
+    "finished": "FINISHED",
+    "failed": "FAILED",
+}  # once nobody works on it
 _DIGEST = 36  # characters that MLflow takes of a dataset's digest
 
 
@@ -45,14 +51,16 @@ class RunView:
         _describe(client, experiment, shown, status)
         send_curves(client, shown.info.run_id, experiment.run.history, status["started"])
         if status["state"] == "running":
-            client.update_run(shown.info.run_id, status="RUNNING")
+            mark_running(client, shown, status.get("process", ""))
         return shown
 
     def publish(self, client: "MlflowClient") -> None:
         """Bring all of a run up to date: also its model, and what was found when it was evaluated."""
         status, shown = self.experiment.run.status, self.follow(client)
+        if status["state"] == "running" and not is_gone(status.get("process", "")):
+            return  # somebody else is at it
         if self.experiment.run.finished and not (shown.outputs and shown.outputs.model_outputs):
-            _send_model(self.experiment, shown.info.run_id)
+            _send_model(client, self.experiment, shown.info.run_id)
         _send_evaluation(client, self.experiment, shown, status)
         ended = milliseconds(status["started"] + status["seconds"])
         client.set_terminated(shown.info.run_id, _STATES[status["state"]], ended)
@@ -71,6 +79,7 @@ def _create(client: "MlflowClient", experiment: Experiment, status: dict[str, An
         "data_source": source,
         "dvc_data": _dvc_hash() if source == PUBLISHED else "",
         "git_commit": status["git_commit"],
+        PROCESS: status.get("process", ""),
         "mlflow.note.content": experiment.variant.about,
     }
     name = f"{experiment.name}/seed-{experiment.seed}"
@@ -108,18 +117,20 @@ def _send_evaluation(client: "MlflowClient", experiment: Experiment, shown: "Run
     # A curve's last point is a mean over batches: what was measured on the whole set has a name of its own.
     figures = {
         f"final/{name}" if name.startswith(("train/", "validation/")) else name: value
-        for name, value in read_json(folder / "metrics.json").items()
+        for name, value in read_figures(folder / "metrics.json").items()
     }
     send(client, shown.info.run_id, [Metric(name, value, stamp, last) for name, value in figures.items()])
     client.log_artifacts(shown.info.run_id, str(folder), "evaluation")
     client.set_tag(shown.info.run_id, "evaluation", digest)
 
 
-def _send_model(experiment: Experiment, run_id: str) -> None:
+def _send_model(client: "MlflowClient", experiment: Experiment, run_id: str) -> None:
     """Log the network with its standardisation: raw images in, logits out; PyTorch alone can load it."""
     import mlflow  # noqa: PLC0415
 
     task = experiment.variant.task
+    for left in client.search_logged_models([experiment_id(client, task)], f"source_run_id = '{run_id}'"):
+        client.delete_logged_model(left.model_id)  # what an interrupted one has left
     example = ImageSet.load(experiment.layout.dataset(task, "train")).images[:2].astype("float32")
     model = served_model(experiment)
     with torch.inference_mode():
@@ -133,12 +144,10 @@ def _send_model(experiment: Experiment, run_id: str) -> None:
 
 def served_model(experiment: Experiment) -> nn.Module:
     """Return the trained network behind a layer that standardises raw images as in training."""
-    network = network_for(experiment.variant)
-    network.load_state_dict(experiment.run.weights)
-    normalization = experiment.run.config["normalization"]
-    standardize = nn.BatchNorm2d(len(normalization["mean"]), eps=0, affine=False)
-    standardize.running_mean = torch.tensor(normalization["mean"])
-    standardize.running_var = torch.tensor(normalization["std"]).square()
+    network, normalization = trained(experiment)
+    standardize = nn.BatchNorm2d(len(normalization.mean), eps=0, affine=False)
+    standardize.running_mean = torch.tensor(normalization.mean)
+    standardize.running_var = torch.tensor(normalization.std).square()
     return nn.Sequential(standardize, network).eval()
 
 

@@ -11,8 +11,9 @@ import pandas as pd
 from dl4ia import files
 from dl4ia.config import Study, flat
 from dl4ia.experiment import TASKS
+from dl4ia.provenance import this_process
 from dl4ia.runs import Layout, StudyDirectory
-from dl4ia.tracking.client import experiment_id, find, milliseconds, send, send_curves
+from dl4ia.tracking.client import ALL, PROCESS, experiment_id, find, mark_running, milliseconds, only, send, send_curves
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 _STATES = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 _SCORE = f"final/validation/{TASKS['warwick'].metric}"  # as for a variant: measured once, at the end
-_ALL = 50_000  # runs that MLflow returns at most
+_SENT = "sent"  # the tag of a trial of which all is there
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class StudyView:
         """Show the trials that have ended since."""
         status = self._directory.status
         parent = find(client, "warwick", status["key"]) or self._create(client, status)
-        client.update_run(parent.info.run_id, status="RUNNING")
+        mark_running(client, parent, status.get("process", ""))
         self._send_trials(client, parent.info.run_id, status["key"])
         return parent
 
@@ -67,6 +68,7 @@ class StudyView:
         from mlflow.entities import Param  # noqa: PLC0415
 
         tags = {"run_key": status["key"], "study": self.name, "task": "warwick", "git_commit": status["git_commit"],
+                PROCESS: status.get("process", ""),
                 "mlflow.note.content": self.study.about}  # fmt: skip
         parent = client.create_run(
             experiment_id(client, "warwick"), milliseconds(status["started"]), tags, f"search/{self.name}"
@@ -80,13 +82,16 @@ class StudyView:
     def _send_trials(self, client: "MlflowClient", parent: str, key: str) -> None:
         """Send the trials that are not there, or not wholly."""
         children = client.search_runs(
-            [experiment_id(client, "warwick")], f"tags.mlflow.parentRunId = '{parent}'", max_results=_ALL
+            [experiment_id(client, "warwick")], f"tags.mlflow.parentRunId = '{parent}'", max_results=ALL
         )
-        there = {run.data.tags["run_key"]: run for run in children}
+        there: dict[str, list[Run]] = {}
+        for child in children:
+            there.setdefault(child.data.tags["run_key"], []).append(child)
         curves = self._directory.table("curves")
         for row in self._directory.table("trials").to_dict("records"):
-            shown = there.get(f"{key}/{row['trial']}")
-            if shown is None or shown.info.status == "RUNNING":
+            found = there.get(f"{key}/{row['trial']}")
+            shown = only(client, found) if found else None
+            if shown is None or _SENT not in shown.data.tags:
                 self._send_trial(
                     client, parent, f"{key}/{row['trial']}", row, curves[curves["trial"] == row["trial"]], shown
                 )
@@ -100,11 +105,11 @@ class StudyView:
         curves: pd.DataFrame,
         shown: "Run | None",
     ) -> None:
-        """Send one trial; that it is no longer running is sent last, and says that all is there."""
+        """Send one trial; the last thing sent says that all is there."""
         from mlflow.entities import Metric, Param  # noqa: PLC0415
 
         tags = {"mlflow.parentRunId": parent, "run_key": key, "study": self.name, "trial": str(row["trial"]),
-                "task": "warwick", "state": row["state"]}  # fmt: skip
+                "task": "warwick", "state": row["state"], PROCESS: this_process()}  # fmt: skip
         if not pd.isna(row["error"]):
             tags["error"] = row["error"]
         run = shown or client.create_run(
@@ -119,6 +124,7 @@ class StudyView:
         if not pd.isna(row["value"]):
             send(client, run.info.run_id, [Metric(_SCORE, row["value"], ended, self.study.iterations)])
         client.set_terminated(run.info.run_id, _STATES[row["state"]], ended)
+        client.set_tag(run.info.run_id, _SENT, "all")
 
     def _settings(self, point: dict[str, Any]) -> dict[str, Any]:
         """Return all settings of a trial; of one that was killed before it had a point, those that are the study's."""
