@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+import psutil
+
 _EXIT = 128  # a shell's exit code of a signal is this and its number
-_LOOK = 0.2  # seconds between two looks at whether the parent is there
+_LOOK = 0.2  # seconds between two looks at whether a process is there
 _ASKED = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -71,12 +73,11 @@ def deaf() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def end_with_parent() -> None:
-    """Ask this process to end when the one that started it is gone, that is no longer waiting for what comes of it."""
-    parent = os.getppid()
+def end_with(process: psutil.Process) -> None:
+    """Ask this process to end when that one is gone, which is no longer waiting for what comes of it."""
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
             time.sleep(_LOOK)
         os.kill(os.getpid(), signal.SIGTERM)
 
