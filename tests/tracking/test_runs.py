@@ -1,4 +1,6 @@
 import logging
+import platform
+import shutil
 
 import mlflow
 import numpy as np
@@ -20,6 +22,7 @@ from dl4ia.train import train
 from tests.conftest import shortened
 
 NAME = "mnist-fc"
+GONE = f"{platform.node()}/999999999/0.00"  # a process that is no more
 
 
 @pytest.fixture
@@ -135,14 +138,46 @@ def test_runs_are_shown_while_they_train(params, layout):
     assert len(client.get_metric_history(run.info.run_id, "train/loss")) == 2
 
 
-def test_a_run_that_is_being_trained_is_running_and_one_that_was_left_is_killed(experiment):
-    status = experiment.run.status
-    experiment.run.write_status(status | {"state": "running"})
+def test_a_run_that_is_being_trained_is_running_whoever_publishes(experiment):
+    experiment.run.write_status(experiment.run.status | {"state": "running"})
+    client = connect(experiment.layout)
+    RunView(experiment).follow(client)
+    publish(experiment)
+    assert shown(client)[0].info.status == "RUNNING"
+
+
+def test_a_run_whose_process_is_gone_is_killed(experiment):
+    experiment.run.write_status(experiment.run.status | {"state": "running", "process": GONE})
+    assert shown(publish(experiment))[0].info.status == "KILLED"
+
+
+def test_a_run_whose_process_and_files_are_gone_is_killed(experiment):
+    experiment.run.write_status(experiment.run.status | {"state": "running", "process": GONE})
     client = connect(experiment.layout)
     RunView(experiment).follow(client)
     assert shown(client)[0].info.status == "RUNNING"
-    publish(experiment)
+    shutil.rmtree(experiment.run.path)
+    assert publish_views([], experiment.layout) == 0
     assert shown(client)[0].info.status == "KILLED"
+
+
+def test_what_a_slow_server_created_twice_is_there_once(experiment):
+    client = connect(experiment.layout)
+    for _ in range(2):
+        _create(client, experiment, experiment.run.status)
+    publish(experiment)
+    (run,) = shown(client)
+    assert run.info.status == "FINISHED"
+    assert len(run.outputs.model_outputs) == 1
+
+
+def test_a_model_that_was_sent_in_part_is_there_once(experiment):
+    client = connect(experiment.layout)
+    run = _create(client, experiment, experiment.run.status)
+    client.create_logged_model(run.info.experiment_id, source_run_id=run.info.run_id)
+    publish(experiment)
+    models = client.search_logged_models([run.info.experiment_id])
+    assert [model.status for model in models] == ["READY"]
 
 
 def test_a_failed_run_is_shown_as_failed(experiment):

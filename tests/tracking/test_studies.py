@@ -8,6 +8,7 @@ from dl4ia.tracking.client import connect
 from dl4ia.tracking.live import publish
 from dl4ia.tracking.studies import StudyView
 from tests.search.conftest import _here, small
+from tests.tracking.test_runs import GONE
 
 
 @pytest.fixture
@@ -88,8 +89,9 @@ def test_a_study_that_is_being_searched_is_running_and_one_that_was_left_is_kill
     directory = view.layout.study("study")
     directory.write_status(directory.status | {"state": "running"})
     client = connect(view.layout)
-    view.follow(client)
+    publish([view], view.layout)
     assert shown(view, client)[0].info.status == "RUNNING"
+    directory.write_status(directory.status | {"process": GONE})
     publish([view], view.layout)
     assert shown(view, client)[0].info.status == "KILLED"
 
@@ -100,7 +102,7 @@ def test_a_trial_that_was_sent_in_part_is_completed(view):
     _, children = shown(view)
     complete = next(run for run in children.values() if run.info.status == "FINISHED")
     client.delete_run(complete.info.run_id)
-    tags = {key: value for key, value in complete.data.tags.items() if not key.startswith("mlflow.r")}
+    tags = {key: value for key, value in complete.data.tags.items() if key != "sent" and not key.startswith("mlflow.r")}
     again = client.create_run(complete.info.experiment_id, complete.info.start_time, tags)
     publish([view], view.layout)
     _, children = shown(view)

@@ -51,7 +51,7 @@ def run_study(  # noqa: PLR0913
             jobs = [Work(name, study, layout, url, started + study.hours * _HOUR)] * workers
             try:
                 run_side_by_side(work, jobs, write, one_thread_each=True)
-            except KeyboardInterrupt:
+            except BaseException:
                 directory.write_status(status | {"state": "stopped"})
                 raise
             finally:

@@ -11,7 +11,7 @@ import pandas as pd
 from dl4ia import files
 from dl4ia.config import Study, flat
 from dl4ia.experiment import TASKS
-from dl4ia.provenance import this_process
+from dl4ia.provenance import is_gone, this_process
 from dl4ia.runs import Layout, StudyDirectory
 from dl4ia.tracking.client import ALL, PROCESS, experiment_id, find, mark_running, milliseconds, only, send, send_curves
 
@@ -50,6 +50,8 @@ class StudyView:
         from mlflow.entities import Metric  # noqa: PLC0415 (seconds to import)
 
         parent, status, trials = self.follow(client), self._directory.status, self._directory.table("trials")
+        if status["state"] == "running" and not is_gone(status.get("process", "")):
+            return  # somebody else is at it
         digest = files.digest(self.path / "trials.csv")
         ended = (trials["started"] + trials["seconds"]).max()
         if status["state"] == "finished" and parent.data.tags.get("findings") != digest:
