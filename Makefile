@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 DB ?= mlflow.db
 
-.PHONY: help setup demo demo-ui test lint repro ui dashboard publish
+.PHONY: help setup demo demo-ui test torture lint repro ui dashboard publish
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -28,6 +28,9 @@ demo-ui: setup ## the MLflow UI on the demo's runs
 
 test: setup ## run the tests
 	python -m pytest
+
+torture: setup ## kill, starve and spoil everything for real, and count what is lost
+	python -m tests.faults
 
 lint: setup ## style and types
 	ruff check .

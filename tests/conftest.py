@@ -1,5 +1,6 @@
 """Small working copies, made of the stand-in."""
 
+import json
 import os
 from pathlib import Path
 
@@ -36,24 +37,33 @@ def glands() -> ImageSet:
 
 @pytest.fixture(scope="session")
 def digits() -> ImageSet:
-    """A few hundred digits of the stand-in."""
-    full = builtin.digits("test")
-    return mnist.digits(full.images[:600], full.targets[:600], "train")
+    return few_digits()
 
 
 @pytest.fixture
 def layout(tmp_path: Path, glands: ImageSet, digits: ImageSet) -> Layout:
     """A working copy with datasets and splits: digits, and drawn glands."""
-    layout = Layout(tmp_path)
+    return write_data(tmp_path, digits, glands)
+
+
+def write_data(root: Path, digits: ImageSet, glands: ImageSet) -> Layout:
+    """Write the datasets and splits of a working copy."""
+    layout = Layout(root)
     digits.take(range(400)).save(layout.dataset("mnist", "train"))
     mnist.digits(digits.images[400:], digits.targets[400:], "test").save(layout.dataset("mnist", "test"))
     glands.part("train").save(layout.dataset("warwick", "train"))
     glands.take(np.flatnonzero(glands.partition != "train")).save(layout.dataset("warwick", "test"))
-    source = '{"source": "stand-in"}'
-    layout.source.write_text(f'{{"mnist": {source}, "warwick": {source}}}')
+    origin = {"source": "stand-in", "sha256": {"train": "", "test": ""}}
+    layout.source.write_text(json.dumps({"mnist": origin, "warwick": origin}))
     sizes = config.SplitSizes(seed=0, mnist_validation=50, warwick_validation=0.2)
     write_splits(layout.source.parent, layout.splits, sizes)
     return layout
+
+
+def few_digits() -> ImageSet:
+    """A few hundred digits of the stand-in."""
+    full = builtin.digits("test")
+    return mnist.digits(full.images[:600], full.targets[:600], "train")
 
 
 def shortened(variant: Variant, **changes: object) -> Variant:

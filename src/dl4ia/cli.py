@@ -63,7 +63,8 @@ def ending_in_one_line(main: Callable[[], None]) -> None:
     except UserError as error:
         sys.exit(f"error: {error}")
     except OSError as error:
-        sys.exit(f"error: {error.filename}: {error.strerror or error}; nothing was half-written, mend it and run again")
+        where = f"{error.filename}: " if error.filename else ""
+        sys.exit(f"error: {where}{error.strerror or error}; nothing was half-written, mend it and run again")
 
 
 def _number(option: str, text: str) -> int:

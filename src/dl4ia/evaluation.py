@@ -17,7 +17,7 @@ from dl4ia.errors import RunError
 from dl4ia.experiment import Experiment, Normalization, device_for, experiments, network_for, training_data
 from dl4ia.metrics import segmentation
 from dl4ia.metrics.classification import confusion_matrix
-from dl4ia.records import Figures, read_json
+from dl4ia.records import Figures, damaged, read_json
 from dl4ia.runs import Layout
 from dl4ia.training.loop import predict
 from dl4ia.training.objectives import cross_entropy
@@ -29,6 +29,10 @@ _EXAMPLES = 16  # mistakes kept for the pictures
 _EXTREMES = 4  # worst and best segmentations kept, each
 _REDUCED = {"dice": segmentation.dice, "iou": segmentation.iou, "pixel_accuracy": segmentation.pixel_accuracy,
             "precision": segmentation.precision, "recall": segmentation.recall}  # fmt: skip
+_MEASURED = {
+    "mnist": ("loss", "accuracy", "precision", "recall"),
+    "warwick": ("loss", *_REDUCED, *(f"{name}_pooled" for name in _REDUCED)),
+}
 
 
 def evaluate_variant(name: str, variant: Variant, layout: Layout) -> list[Path]:
@@ -41,7 +45,7 @@ def evaluate_variant(name: str, variant: Variant, layout: Layout) -> list[Path]:
     if not finished:
         raise RunError(f"no run of {name} has finished: run `dvc repro`")
     folders = [evaluate(experiment) for experiment in finished]
-    table = pd.DataFrame([read_figures(folder / "metrics.json") for folder in folders])
+    table = pd.DataFrame([read_figures(folder / "metrics.json", variant.task) for folder in folders])
     headline = [column for column in table if str(column).split("/")[-1] in HEADLINE[variant.task]]
     means = {str(column).replace("/", "_"): float(table[column].mean()) for column in headline}
     write_json(layout.evaluation(name) / "metrics.json", {"seeds": len(finished)} | means)
@@ -89,9 +93,14 @@ def trained(experiment: Experiment) -> tuple[nn.Module, Normalization]:
     return network, Normalization(**run.config["normalization"])
 
 
-def read_figures(path: Path) -> dict[str, float]:
-    """Read figures by name."""
-    figures: dict[str, float] = read_json(path, Figures, path.parent)
+def read_figures(path: Path, task: Task) -> dict[str, float]:
+    """Read the `metrics.json` that `evaluate` left; raises RunError unless it has all of its figures, and no other."""
+    figures: dict[str, float] = read_json(path, Figures, path.parents[2])
+    parts = {name.split("/")[0] for name in figures} | {"train", *TEST_SETS[task]}
+    expected = {f"{part}/{metric}" for part in parts for metric in _MEASURED[task]}
+    if expected != figures.keys() or parts > {"train", "validation", *TEST_SETS[task]}:
+        wrong = min(expected ^ figures.keys() or parts)
+        raise damaged(path, f"{wrong}: expected each figure of each part, and no other", path.parents[2])
     return figures
 
 

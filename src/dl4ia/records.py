@@ -35,6 +35,22 @@ class Config(TypedDict):
     split: str
 
 
+class Digests(TypedDict):
+    """Of a dataset's partitions."""
+
+    __pydantic_config__ = _OPEN  # type: ignore[misc]
+    train: str
+    test: str
+
+
+class Origin(TypedDict):
+    """Where a dataset came from, and the digest of each partition."""
+
+    __pydantic_config__ = _OPEN  # type: ignore[misc]
+    source: Literal["published", "stand-in"]
+    sha256: Digests
+
+
 class _Provenance(TypedDict):
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     started: NonNegativeFloat

@@ -37,8 +37,6 @@ def train_all(todo: Sequence[Experiment], observe: Callable[[Progress], None]) -
     with ExitStack() as held:
         for name in dict.fromkeys(experiment.name for experiment in todo):
             held.enter_context(_alone(name, todo[0].layout))
-        for experiment in todo:
-            shutil.rmtree(experiment.run.path, ignore_errors=True)
         run_side_by_side(train, todo, observe)
     finished = [experiment for experiment in todo if experiment.run.finished]
     for name in dict.fromkeys(experiment.name for experiment in todo):
@@ -72,6 +70,7 @@ def train(experiment: Experiment, emit: Emit) -> None:
     status = provenance(device) | {"state": "running", "started": time.time(), "seconds": 0.0}
     data, split = training_data(experiment)
     normalization = Normalization.of(data.take(split.train).images)
+    shutil.rmtree(run.path, ignore_errors=True)  # not before it is clear that there is something to train on
     run.write_config(_config(experiment, normalization))
     run.write_status(status)
     rows: list[dict[str, float]] = []

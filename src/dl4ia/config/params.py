@@ -9,15 +9,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from dl4ia.config.sections import merged
-from dl4ia.config.settings import Strict, Variant
+from dl4ia.config.settings import Count, Name, Seed, Strict, Variant
 from dl4ia.config.studies import Study
 from dl4ia.errors import ConfigError
+
+_LARGEST = 10_000  # sections and lists of the file, aliases counted each time
 
 Source = Literal["auto", "local", "remote", "mirror", "publisher", "stand-in"]
 
@@ -31,8 +33,8 @@ class Data(Strict):
 class SplitSizes(Strict):
     """How the training partition is divided; `warwick_validation` is a fraction of the images."""
 
-    seed: NonNegativeInt
-    mnist_validation: PositiveInt
+    seed: Seed
+    mnist_validation: Count
     warwick_validation: Annotated[float, Field(gt=0, le=0.5)]
 
 
@@ -44,9 +46,9 @@ class Params(Strict):
 
     data: Data
     split: SplitSizes
-    studies: dict[str, Study]
-    variants: dict[str, Annotated[Variant, Field(discriminator="task")]]
-    searched: dict[str, str]
+    studies: dict[Name, Study]
+    variants: dict[Name, Annotated[Variant, Field(discriminator="task")]]
+    searched: dict[Name, str]
 
     def variant(self, name: str) -> Variant:
         """Return the variant of that name; raise ConfigError if there is none."""
@@ -84,11 +86,25 @@ def _read(path: Path) -> dict[str, Any]:
         raw = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigError(f"{path} is not here: run from the project's root") from error
-    except (YAMLError, UnicodeDecodeError) as error:
+    except (YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(raw, dict):
         raise ConfigError(f"{path}: expected sections with keys, got {raw!r}")
+    _check_size(raw, path)
     return raw
+
+
+def _check_size(raw: dict[str, Any], path: Path) -> None:
+    """Raise ConfigError for what aliases have made endless or huge, and for keys that are no names."""
+    todo: list[Any] = [raw]
+    for count, section in enumerate(todo):
+        if count > _LARGEST:
+            raise ConfigError(f"{path}: more than {_LARGEST} sections, or one within itself")
+        for key in section if isinstance(section, dict) else ():
+            if not isinstance(key, str):
+                raise ConfigError(f"{path}: key {key!r}: expected a name")
+        items = section.values() if isinstance(section, dict) else section
+        todo.extend(item for item in items if isinstance(item, (dict, list)))
 
 
 def _filled(raw: dict[str, Any], path: Path, root: Path) -> dict[str, Any]:

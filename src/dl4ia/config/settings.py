@@ -9,7 +9,6 @@ from pydantic import (
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
-    PositiveInt,
     model_validator,
 )
 
@@ -17,6 +16,12 @@ MNIST_SIDE, WARWICK_SIDE = 28, 128
 SMALLEST_SIDE = 2  # reflect padding by one pixel needs two
 
 Task = Literal["mnist", "warwick"]
+
+# Bounds far above what makes sense, below which nothing overflows.
+Count = Annotated[int, Field(gt=0, le=1_000_000_000)]
+Size = Annotated[int, Field(gt=0, le=65_536)]
+Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]  # becomes a folder, and DVC reads a dot as nesting
 
 
 class Strict(BaseModel):
@@ -29,18 +34,18 @@ class Mlp(Strict):
     """Exercise 1.1: fully connected layers with ReLU between them."""
 
     kind: Literal["mlp"]
-    hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+    hidden: Annotated[tuple[Size, ...], Field(min_length=1)]
 
 
 class Cnn(Strict):
     """Exercises 1.2-1.5: 3x3 convolutions, the first `pools` of them followed by a 2x2 max pool."""
 
     kind: Literal["cnn"]
-    maps: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+    maps: Annotated[tuple[Size, ...], Field(min_length=1)]
     pools: NonNegativeInt
     pool_first: bool
     activation: Literal["relu", "hardtanh"]
-    batch_norm_before: tuple[PositiveInt, ...]
+    batch_norm_before: tuple[Size, ...]
     log_softmax: bool
 
     @model_validator(mode="after")
@@ -62,8 +67,8 @@ class ConvDeconv(Strict):
     """
 
     kind: Literal["conv-deconv"]
-    width: PositiveInt
-    levels: PositiveInt
+    width: Annotated[int, Field(gt=0, le=1024)]
+    levels: Size
     batch_norm: bool
     skip_connections: bool
     residual: bool
@@ -141,10 +146,10 @@ class WarwickSplit(Strict):
 class Settings(Strict):
     """All that decides how a variant is trained."""
 
-    seeds: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)]
-    iterations: PositiveInt
-    batch_size: PositiveInt
-    evaluate_every: PositiveInt
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
+    iterations: Count
+    batch_size: Size
+    evaluate_every: Count
     device: Literal["auto", "cpu", "cuda", "mps"]
     channels_last: bool
     regularization: Regularization

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, JsonValue, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, JsonValue, NonNegativeInt, PositiveFloat, model_validator
 
 from dl4ia.config.sections import merged, nested
-from dl4ia.config.settings import Strict, WarwickSettings, WarwickVariant
+from dl4ia.config.settings import Count, Size, Strict, WarwickSettings, WarwickVariant
 from dl4ia.errors import ConfigError
 
 Value = bool | int | float | str
@@ -85,7 +85,7 @@ class Tpe(Strict):
     """Multivariate tree-structured Parzen estimator (Bergstra et al., 2011); the first `startup` points are random."""
 
     kind: Literal["tpe"]
-    startup: PositiveInt
+    startup: Count
 
 
 class NoPruner(Strict):
@@ -98,7 +98,7 @@ class MedianPruner(Strict):
     """Stop a trial that is worse than the median of the others at the same step, once `startup` have finished."""
 
     kind: Literal["median"]
-    startup: PositiveInt
+    startup: Count
     warmup: NonNegativeInt  # steps (iterations, or folds) before which none is stopped
 
 
@@ -126,10 +126,10 @@ class Study(Strict):
     sampler: Annotated[Grid | Random | Tpe, Field(discriminator="kind")]
     pruner: Annotated[NoPruner | MedianPruner, Field(discriminator="kind")]
     objective: Annotated[OnSplit | OnFolds, Field(discriminator="kind")]
-    trials: PositiveInt
-    iterations: PositiveInt
-    evaluate_every: PositiveInt
-    seed: NonNegativeInt
+    trials: Size
+    iterations: Count
+    evaluate_every: Count
+    seed: Annotated[int, Field(ge=0, lt=1 << 16)]  # above it, a trial's seed has its number
     hours: PositiveFloat
 
     @model_validator(mode="after")

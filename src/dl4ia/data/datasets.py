@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from dl4ia import files
-from dl4ia.config import Source
+from dl4ia.config import Source, Task
 from dl4ia.data import builtin, mnist, warwick
 from dl4ia.data.archives import MIRROR_VARIABLE, fetch
 from dl4ia.data.imageset import ImageSet
-from dl4ia.errors import DataError, UnavailableError
+from dl4ia.errors import UnavailableError
+from dl4ia.records import Origin, damaged, read_json
 
 STAND_IN, PUBLISHED = "stand-in", "published"
 TEST_SETS = {"mnist": ("test",), "warwick": ("test_a", "test_b")}
@@ -38,12 +39,10 @@ def prepare(data: Path, folder: Path, source: Source) -> None:
 
 def sources(path: Path) -> dict[str, dict[str, Any]]:
     """Read `source.json`: for each task the `source` (published or stand-in) and the hash of each partition."""
-    try:
-        content: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise DataError(f"{path} is missing: run `dvc repro download` first") from error
-    except ValueError as error:
-        raise DataError(f"{path} is not valid JSON ({error}): run `dvc repro -f download`") from error
+    content: dict[str, dict[str, Any]] = read_json(path, dict[Task, Origin], path.parent)
+    missing = [task for task in _PARTITIONS if task not in content]
+    if missing:
+        raise damaged(path, f"{missing[0]} is missing", path.parent)
     return content
 
 

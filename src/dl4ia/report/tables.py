@@ -33,7 +33,7 @@ def runs_table(params: Params, layout: Layout) -> pd.DataFrame:
             row |= {"state": status["state"], "threads": status["threads"], "train_seconds": status["seconds"]}
             if experiment.run.finished:
                 found = layout.evaluation(name) / "runs" / f"seed-{experiment.seed}" / "metrics.json"
-                metrics = {key.replace("/", "_"): value for key, value in read_figures(found).items()}
+                metrics = {key.replace("/", "_"): value for key, value in read_figures(found, variant.task).items()}
                 uninformed = math.log(len(CLASSES[variant.task]))
                 learned = metrics["train_loss"] < _INFORMED * uninformed and metrics[f"train_{SCORE[variant.task]}"] > 0
                 row |= metrics | {"learned": learned}

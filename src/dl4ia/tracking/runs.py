@@ -117,7 +117,7 @@ def _send_evaluation(client: "MlflowClient", experiment: Experiment, shown: "Run
     # A curve's last point is a mean over batches: what was measured on the whole set has a name of its own.
     figures = {
         f"final/{name}" if name.startswith(("train/", "validation/")) else name: value
-        for name, value in read_figures(folder / "metrics.json").items()
+        for name, value in read_figures(folder / "metrics.json", experiment.variant.task).items()
     }
     send(client, shown.info.run_id, [Metric(name, value, stamp, last) for name, value in figures.items()])
     client.log_artifacts(shown.info.run_id, str(folder), "evaluation")

@@ -1,0 +1,114 @@
+"""A small working copy that its own commands can be run in, and killed in."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from pathlib import Path
+
+import pandas as pd
+import psutil
+from ruamel.yaml import YAML
+
+from dl4ia.data import builtin
+from dl4ia.runs import Layout
+from tests.conftest import ROOT, few_digits, write_data
+
+Process = subprocess.Popen[str]
+Change = Callable[[dict], None]
+
+_LEFT_OUT = ("DL4IA", "MLFLOW_TRACKING", "DVC")
+_END = 300  # seconds that anything here may take
+
+
+def with_data(root: Path) -> Layout:
+    """Write a few hundred digits and the drawn glands, and their splits."""
+    return write_data(root, few_digits(), builtin.glands(("train", "test_a", "test_b")))
+
+
+class Copy:
+    """A working copy."""
+
+    def __init__(self, root: Path, base: Path, names: Sequence[str], change: Change) -> None:
+        """Copy what `names` says of `base`, and write params.yaml as the project's, changed."""
+        self.root, self.layout = root, Layout(root)
+        root.mkdir(parents=True)
+        for name in names:
+            (root / name).parent.mkdir(exist_ok=True)
+            if (base / name).is_dir():
+                shutil.copytree(base / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copyfile(base / name, root / name)
+        yaml = YAML()
+        params = yaml.load(ROOT / "params.yaml")
+        params["data"]["source"] = "stand-in"
+        change(params)
+        yaml.dump(params, root / "params.yaml")
+
+    def start(self, *command: str, **variables: str) -> Process:
+        """Start a command of the project in a session of its own."""
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(_LEFT_OUT)}
+        binaries = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        environment |= {"PATH": binaries, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", "SHELL": "/bin/sh"}
+        return subprocess.Popen(
+            command, cwd=self.root, env=environment | variables, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            text=True, start_new_session=True,
+        )  # fmt: skip
+
+    def finish(self, *command: str, **variables: str) -> str:
+        """Run a command to its end; return what it said on stderr."""
+        process = self.start(*command, **variables)
+        said = process.communicate(timeout=_END)[1]
+        assert process.returncode == 0, f"{command}: exit code {process.returncode}: {said[-3000:]}"
+        return said
+
+    def results(self) -> dict[str, str]:
+        """Return a digest of all that two equal runs must agree in, by file: weights, points of curves, figures."""
+        found = {}
+        for path in sorted(self.root.glob("out/runs/*/seed-*/model.safetensors")):
+            found[str(path.relative_to(self.root))] = sha256(path.read_bytes()).hexdigest()
+        for path in sorted(self.root.glob("out/runs/*/seed-*/history.csv")):
+            for row in pd.read_csv(path).drop(columns="seconds").itertuples(index=False):
+                found[f"{path.relative_to(self.root)}: step {row.step}"] = str(tuple(row))
+        for path in sorted(self.root.glob("out/evaluation/*/runs/seed-*/metrics.json")):
+            found[str(path.relative_to(self.root))] = path.read_text()
+        for path in sorted(self.root.glob("out/search/*/trials.csv")):
+            trials = pd.read_csv(path)
+            kept = trials[trials["state"] == "complete"].drop(columns=["trial", "started", "seconds", "error"])
+            for row in kept.itertuples(index=False):
+                name = f"{path.relative_to(self.root)}: {tuple(row)}"
+                found[name] = str(int(found.get(name, "0")) + 1)  # once, if all is well
+        return found
+
+
+def differing(found: dict[str, str], expected: dict[str, str]) -> int:
+    """Return how many points are missing, or not as they should be, or there without reason."""
+    return sum(found.get(name) != expected.get(name) for name in found.keys() | expected.keys())
+
+
+def alive(pids: Sequence[int]) -> list[int]:
+    """Return which of the processes are not dead."""
+    there = {process.pid: process.status() for process in psutil.process_iter(["pid", "status"]) if process.pid in pids}
+    return [pid for pid, status in there.items() if status != psutil.STATUS_ZOMBIE]
+
+
+def family(process: Process) -> list[int]:
+    """Return the numbers of a process and all it started, directly or not."""
+    try:
+        parent = psutil.Process(process.pid)
+        return [parent.pid, *(child.pid for child in parent.children(recursive=True))]
+    except psutil.NoSuchProcess:
+        return [process.pid]
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = _END) -> bool:
+    """Wait for a condition; say whether it came true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.001)
+    return True

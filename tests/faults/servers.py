@@ -1,0 +1,137 @@
+"""An MLflow server as real as any, and what may stand between it and its clients."""
+
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import requests
+
+_START = 60  # seconds
+_HOP_BY_HOP = {"connection", "transfer-encoding", "content-encoding", "content-length", "host"}
+
+
+class Server:
+    """`mlflow server` on a database and a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port = folder, free_port()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, largest_file: int | None = None) -> None:
+        """Start it; no file of it grows beyond `largest_file` bytes, as if the disk were full."""
+
+        words = ["--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db", "--artifacts-destination"]
+        words += [str(self.folder / "artifacts"), "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
+        self._process = subprocess.Popen(
+            [Path(sys.executable).with_name("mlflow"), "server", *words], stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, start_new_session=True,
+            env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"},
+        )  # fmt: skip
+        if largest_file is not None:
+            resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (largest_file, largest_file))
+        deadline = time.monotonic() + _START
+        while not self._answers():
+            assert time.monotonic() < deadline, "the server does not start"
+            time.sleep(0.1)
+
+    def kill(self) -> None:
+        """End it and all its processes at once."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    @property
+    def size(self) -> int:
+        return (self.folder / "mlflow.db").stat().st_size
+
+    def _answers(self) -> bool:
+        try:
+            return requests.get(f"{self.address}/health", timeout=1).ok
+        except requests.RequestException:
+            return False
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def refusing() -> Iterator[str]:
+    """Yield the address of something that answers 500 to all."""
+
+    class Refuse(BaseHTTPRequestHandler):
+        def _refuse(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(500)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _refuse  # noqa: N815 (as the base class calls them)
+
+        def log_message(self, *_) -> None:
+            """Say nothing."""
+
+    with _listening(Refuse) as address:
+        yield address
+
+
+@contextmanager
+def slow(server: Server, seconds: float) -> Iterator[str]:
+    """Yield the address of a way to `server` on which each call takes some seconds more."""
+
+    class Slow(BaseHTTPRequestHandler):
+        def _pass_on(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            time.sleep(seconds)
+            headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP}
+            answer = requests.request(
+                self.command, server.address + self.path, data=body, headers=headers, timeout=_START
+            )
+            self.send_response(answer.status_code)
+            for name, value in answer.headers.items():
+                if name.lower() not in _HOP_BY_HOP:
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _pass_on  # noqa: N815
+
+        def log_message(self, *_) -> None:
+            """Say nothing."""
+
+    with _listening(Slow) as address:
+        yield address
+
+
+class _Quiet(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_) -> None:
+        """Say nothing of a client or a server that has gone meanwhile."""
+
+
+@contextmanager
+def _listening(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    with _Quiet(("127.0.0.1", 0), handler) as listening:
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.server_port}"
+        listening.shutdown()
