@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
-DB ?= mlflow.db
+SERVER := mlflow server --host 127.0.0.1 --port 5000
 
 .PHONY: help setup demo demo-ui test torture lint repro ui dashboard publish
 
@@ -24,7 +24,7 @@ demo: setup ## the whole pipeline, small: one seed, few iterations, in out/demo
 	python -m pipeline.demo
 
 demo-ui: setup ## the MLflow UI on the demo's runs
-	$(MAKE) ui DB=out/demo/mlflow.db
+	$(SERVER) --backend-store-uri sqlite:///$(CURDIR)/out/demo/mlflow.db
 
 test: setup ## run the tests
 	python -m pytest
@@ -40,8 +40,8 @@ lint: setup ## style and types
 repro: setup ## rebuild every result that is out of date: `dvc repro`
 	dvc repro
 
-ui: setup ## the MLflow UI on this machine, http://127.0.0.1:5000
-	mlflow server --backend-store-uri sqlite:///$(CURDIR)/$(DB) --host 127.0.0.1 --port 5000
+ui: publish ## the MLflow UI on this machine, http://127.0.0.1:5000
+	$(SERVER) --backend-store-uri sqlite:///$(CURDIR)/mlflow.db
 
 dashboard: setup ## optuna-dashboard on the studies, http://127.0.0.1:8080
 	optuna-dashboard sqlite:///$(CURDIR)/studies.db --host 127.0.0.1 --port 8080

@@ -1,6 +1,9 @@
-"""The README shows the committed results."""
+"""The README shows the committed results, and its commands are what it says."""
+
+import subprocess
 
 import pandas as pd
+import pytest
 
 from dl4ia.report.shown import figure
 from dl4ia.report.tables import SCORE, TEST
@@ -44,3 +47,10 @@ def test_every_study_has_results(params):
 
 def test_results_are_of_the_real_data():
     assert "stand-in" not in (ROOT / "results" / "source.json").read_text()
+
+
+@pytest.mark.parametrize("target", ["ui", "demo-ui", "dashboard"])
+def test_servers_listen_on_this_machine_alone(target):
+    told = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    (server,) = [line for line in told.splitlines() if "--port" in line]
+    assert "--host 127.0.0.1" in server

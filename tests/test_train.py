@@ -1,5 +1,6 @@
 import json
 
+import pandas as pd
 import pytest
 import torch
 from filelock import FileLock
@@ -125,6 +126,20 @@ def test_one_after_another_gives_what_side_by_side_gives(params, layout, monkeyp
         found.append([result(run) for run in train_all(todo, ignore)])
         forget_checkpoints(todo)
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("name", ["mnist-cnn", "warwick-combined"])
+def test_another_number_of_threads_changes_the_last_digits_alone(params, layout, name):
+    experiment = Experiment(name, shortened(params.variant(name)), 0, layout)
+    found = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        train(experiment, ignore)
+        found.append((experiment.run.weights, experiment.run.history.drop(columns="seconds")))
+        forget_checkpoints([experiment])
+    for weight, value in found[0][0].items():
+        torch.testing.assert_close(value, found[1][0][weight], atol=1e-4, rtol=0)
+    pd.testing.assert_frame_equal(found[0][1], found[1][1], check_exact=False, atol=1e-3)
 
 
 def test_other_settings_do_not_go_on_from_these(params, layout):

@@ -1,11 +1,15 @@
 """Files that are never torn: written aside, flushed, renamed."""
 
+import glob
 import hashlib
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+import psutil
 
 
 @contextmanager
@@ -15,7 +19,12 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     An OSError names `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    prefix = f".{path.name}.{platform.node()}."
+    for left in path.parent.glob(f"{glob.escape(prefix)}*"):  # by one that was killed while it wrote
+        number = left.name.removeprefix(prefix)
+        if number.isdecimal() and not psutil.pid_exists(int(number)):
+            left.unlink(missing_ok=True)
+    aside = path.with_name(f"{prefix}{os.getpid()}")
     try:
         with aside.open("wb") as file:
             yield file

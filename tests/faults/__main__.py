@@ -1,7 +1,8 @@
 """Everything that can go wrong, inflicted for real: `make torture`, some thirteen minutes on two cores.
 
-Processes are killed, servers stopped, files spoilt; then the same commands are run again, and what they leave is compared
-with what an undisturbed run leaves. Prints a table and writes results/faults.csv; exits with 1 if anything was lost.
+Processes are killed, servers stopped, files spoilt; then the same commands are run again, and what they leave is
+compared with what an undisturbed run leaves. Prints a table and writes results/faults.csv; exits with 1 if anything was
+lost.
 """
 
 import random

@@ -44,7 +44,7 @@ class Server:
         if largest_file is not None:
             resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (largest_file, largest_file))
         deadline = time.monotonic() + _START
-        while not self._answers():
+        while not health(self.address):
             assert time.monotonic() < deadline, "the server does not start"
             time.sleep(0.1)
 
@@ -59,11 +59,13 @@ class Server:
     def size(self) -> int:
         return (self.folder / "mlflow.db").stat().st_size
 
-    def _answers(self) -> bool:
-        try:
-            return requests.get(f"{self.address}/health", timeout=1).ok
-        except requests.RequestException:
-            return False
+
+def health(address: str) -> bool:
+    """Say whether a server answers."""
+    try:
+        return requests.get(f"{address}/health", timeout=1).ok
+    except requests.RequestException:
+        return False
 
 
 def free_port() -> int:

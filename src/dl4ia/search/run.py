@@ -1,6 +1,7 @@
 """A study from its definition to what was found: workers side by side, and files that anyone can read."""
 
 import math
+import shutil
 import time
 from collections.abc import Callable
 from typing import Any
@@ -60,5 +61,7 @@ def run_study(  # noqa: PLR0913
         write_importances(found, directory)
         draw_study(study, directory)
         state = "finished" if finished(found) >= study.trials else "stopped"
+        if state == "finished":
+            shutil.rmtree(layout.checkpoints(found.user_attrs["key"]), ignore_errors=True)
         directory.write_status(status | {"state": state})
         write()
