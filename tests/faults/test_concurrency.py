@@ -36,4 +36,3 @@ def test_two_reproductions_a_search_and_the_ui_start_at_once(tmp_path):
     assert len(states) == 2 + 2 + 1 + 4  # seeds of two variants, the study and its trials
     assert "RUNNING" not in states
     assert all(Layout(copy.root).run(name, seed).finished for name in ("mnist-fc", scenes.VARIANT) for seed in (0, 1))
-    copy.finish("dvc", "repro")

@@ -216,7 +216,7 @@ def test_a_trial_that_was_killed_before_its_first_heartbeat_is_tried_again(grid,
     monkeypatch.setattr(queue, "HEARTBEAT", 1)
     trials = search(grid).table("trials")
     assert trials["state"].tolist() == ["failed", "complete", "complete"]
-    assert trials.loc[0, "error"] == "its process was killed"
+    assert trials.loc[0, "error"] == "interrupted"
     complete = trials[trials["state"] == "complete"]
     assert sorted(map(tuple, complete[POINT].to_numpy())) == [("l2", 0.0), ("l2", 0.001)]
 
