@@ -16,6 +16,8 @@ DECISIVE = ("experiment.py", "data/augment.py", "data/imageset.py", "metrics/cla
             "metrics/segmentation.py", "models/classifiers.py", "models/layers.py", "models/segmenters.py",
             "training/loop.py", "training/objectives.py", "training/optimizers.py")  # fmt: skip
 
+_DRIFT = 60  # seconds that a clock may be set by while a process runs; its start is told by that clock
+
 
 def code_hash(*others: str) -> str:
     """Return one digest of the sources that decide what a training results in, and of `others` of the package."""
@@ -45,20 +47,20 @@ def provenance(device: torch.device) -> dict[str, Any]:
 
 def this_process() -> str:
     """Return host, number and start of this process, which together no other one has."""
-    return _named(psutil.Process())
+    process = psutil.Process()
+    return f"{platform.node()}/{process.pid}/{process.create_time():.2f}"
 
 
 def is_gone(process: str) -> bool:
     """Say whether a process that `this_process` named has ended; of those of other hosts nobody knows."""
-    host, *number = process.split("/")[:2]
-    if host != platform.node():
-        return False
     try:
-        found = psutil.Process(int(number[0]))
-        return _named(found) != process or found.status() == psutil.STATUS_ZOMBIE
+        host, number, started = process.split("/")
+        if host != platform.node():
+            return False
+        found = psutil.Process(int(number))
+        another = abs(found.create_time() - float(started)) > _DRIFT
+        return another or found.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
-
-
-def _named(process: psutil.Process) -> str:
-    return f"{platform.node()}/{process.pid}/{process.create_time():.2f}"
+    except ValueError:  # not named by `this_process`
+        return False
