@@ -1,6 +1,7 @@
 import logging
 import platform
 import shutil
+import time
 
 import mlflow
 import numpy as np
@@ -136,6 +137,34 @@ def test_runs_are_shown_while_they_train(params, layout):
     (run,) = shown(client)
     assert run.info.status == "FINISHED"
     assert len(client.get_metric_history(run.info.run_id, "train/loss")) == 2
+
+
+def test_following_takes_a_hundredth_of_a_core_and_no_pause_is_waited_for_at_the_end(layout):
+    followed, published = [], []
+
+    class View:
+        path = layout.root
+
+        def follow(self, _):
+            followed.append(None)
+            until = time.thread_time() + 0.05
+            while time.thread_time() < until:
+                pass
+
+        def publish(self, _):
+            published.append(None)
+
+    with Live(layout) as live:
+        while not followed:
+            live(View())
+            time.sleep(0.01)
+        for _ in range(200):
+            live(View())
+            time.sleep(0.01)
+        assert len(followed) == 1  # and not again before five seconds are over
+        ended = time.monotonic()
+    assert len(published) == 1
+    assert time.monotonic() - ended < 1
 
 
 def test_a_run_that_is_being_trained_is_running_whoever_publishes(experiment):

@@ -3,6 +3,7 @@
 import logging
 import queue
 import threading
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,8 @@ from dl4ia.tracking.runs import RunView
 from dl4ia.tracking.studies import StudyView
 
 _PATIENCE = 20  # seconds that a finished training waits for its tracking
+_PAUSE = 1  # seconds at least between two looks at what is new
+_SHARE = 0.01  # of a core that trainings need: what following them may take
 
 
 def views(params: Params, layout: Layout) -> list[View]:
@@ -53,7 +56,8 @@ class Live:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self._noticed: queue.SimpleQueue[View | None] = queue.SimpleQueue()
+        self._noticed: queue.SimpleQueue[View] = queue.SimpleQueue()
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True)
 
     def __enter__(self) -> Self:
@@ -63,7 +67,7 @@ class Live:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._noticed.put(None)
+        self._ended.set()
         self._thread.join(_PATIENCE)
 
     def __call__(self, view: View) -> None:
@@ -75,23 +79,25 @@ class Live:
             client = connect(self._layout)
             end_abandoned(client)
             seen: dict[Path, View] = {}
-            while changed := self._next():
+            pause = 0.0
+            while not self._ended.wait(pause):
+                started = time.thread_time()
+                changed = self._changed()
                 seen |= changed
                 for view in changed.values():
                     view.follow(client)
+                pause = max(_PAUSE, (time.thread_time() - started) / _SHARE)
             # Models and pictures take seconds, and wait until no training is held up by that.
-            for view in seen.values():
+            for view in (seen | self._changed()).values():
                 view.publish(client)
         except Exception as error:  # noqa: BLE001 (nothing that tracking does may hurt a training)
             message = "MLflow at %s is gone (%s): the runs go on, `make publish` catches up"
             logging.getLogger(__name__).warning(message, uri_of(self._layout), line_of(error))
 
-    def _next(self) -> dict[Path, View]:
-        """Wait for something new; return what changed, each run once, or nothing at the end."""
-        noticed = [self._noticed.get()]
-        while noticed[-1] is not None and not self._noticed.empty():
-            noticed.append(self._noticed.get())
-        changed = {view.path: view for view in noticed if view is not None}
-        if noticed[-1] is None and changed:
-            self._noticed.put(None)
+    def _changed(self) -> dict[Path, View]:
+        """Return what is new, each run once."""
+        changed: dict[Path, View] = {}
+        while not self._noticed.empty():
+            view = self._noticed.get()
+            changed[view.path] = view
         return changed
