@@ -19,8 +19,8 @@ from dl4ia.evaluation import evaluate_variant
 from dl4ia.experiment import Experiment
 from dl4ia.train import train
 from tests.conftest import ROOT, shortened
+from tests.copies import with_data
 from tests.faults import inputs, outages, scenes
-from tests.faults.copies import with_data
 from tests.faults.table import Fault, write
 
 KILLS, SEED = 20, 0

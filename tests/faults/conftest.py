@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.copies import with_data
+from tests.copies import with_data
 
 
 @pytest.fixture(scope="session")

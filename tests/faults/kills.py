@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults.copies import Copy, alive, differing, family, wait_until
+from tests.copies import Copy, alive, differing, family, wait_until
 from tests.faults.table import Fault
 
 _ORPHANS = 10  # seconds in which the children of a killed process end
@@ -25,14 +25,14 @@ class Torment:
     def inflict(self, folder: Path, kills: int, seed: int) -> Fault:
         """Return what came of it."""
         whole = self.make(folder / "whole")
-        whole.finish(*self.command)
+        whole.run(*self.command)
         chance, killed, number, lost, notes = random.Random(seed), 0, 0, 0, set[str]()
         while killed < kills:
             copy = self.make(folder / f"killed-{number}")
             number += 1
             while killed < kills and self._kill(copy, chance):
                 killed += 1
-            copy.finish(*self.command)
+            copy.run(*self.command)
             lost += differing(copy.results(), whole.results())
         note = f"{number} {'time' if number == 1 else 'times'} to the end"
         return Fault(self.fault, killed, killed if not lost else 0, lost, "; ".join([note, *sorted(notes)]))

@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 from dl4ia import config
 from dl4ia.config import flat
 from dl4ia.experiment import experiments
-from tests.faults.copies import Copy, wait_until
+from tests.copies import Copy, wait_until
 from tests.faults.scenes import VARIANT, a_training
 from tests.faults.servers import Server, free_port, refusing, slow
 from tests.faults.table import Fault
@@ -67,7 +67,7 @@ def inflict(folder: Path, base: Path, iterations: int, outages: tuple = OUTAGES)
     calm = scene.make(folder / "calm")
     server = Server(folder / "server-calm")
     server.start()
-    calm.finish(*TRAIN, MLFLOW_TRACKING_URI=server.address)
+    calm.run(*TRAIN, MLFLOW_TRACKING_URI=server.address)
     server.kill()
     survived, lost = 0, 0
     for outage in outages:
@@ -77,8 +77,8 @@ def inflict(folder: Path, base: Path, iterations: int, outages: tuple = OUTAGES)
         server.kill()
         server.start()
         missing = int(copy.results() != calm.results())
-        copy.finish(*PUBLISH, MLFLOW_TRACKING_URI=server.address)
-        copy.finish(*PUBLISH, MLFLOW_TRACKING_URI=server.address)
+        copy.run(*PUBLISH, MLFLOW_TRACKING_URI=server.address)
+        copy.run(*PUBLISH, MLFLOW_TRACKING_URI=server.address)
         missing += _differences(copy, MlflowClient(server.address))
         server.kill()
         survived, lost = survived + (missing == 0), lost + missing

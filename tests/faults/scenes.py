@@ -5,11 +5,12 @@ from functools import partial
 from pathlib import Path
 
 from tests.conftest import ROOT
-from tests.faults.copies import Copy
+from tests.copies import Copy
 from tests.faults.kills import Torment
 
 VARIANT = "warwick-combined"
-_OF_DVC = ("dvc.yaml", ".dvc/config", ".dvcignore", "pipeline", "src")
+_OF_DVC = ("params.yaml", "dvc.yaml", ".dvc/config", ".dvcignore", "pipeline", "src")
+_OF_DATA = ("params.yaml", "out")
 
 
 def a_training(base: Path, iterations: int) -> Torment:
@@ -23,7 +24,7 @@ def a_training(base: Path, iterations: int) -> Torment:
         params["studies"], params["searched"] = {}, {}
 
     command = ("python", "-m", "pipeline.train", VARIANT)
-    return Torment("training", partial(Copy, base=base, names=["out"], change=change), command, 7)
+    return Torment("training", partial(Copy.of, base, _OF_DATA, change=change), command, 7)
 
 
 def a_search(base: Path, iterations: int) -> Torment:
@@ -35,7 +36,7 @@ def a_search(base: Path, iterations: int) -> Torment:
         study["objective"] = {"kind": "folds", "strategy": "random", "folds": 2}
         params["studies"] = {"lambda": study}
 
-    return Torment("search", partial(Copy, base=base, names=["out"], change=change), ("dl4ia", "search", "lambda"), 8)
+    return Torment("search", partial(Copy.of, base, _OF_DATA, change=change), ("dl4ia", "search", "lambda"), 8)
 
 
 def a_reproduction(iterations: int) -> Torment:
@@ -53,7 +54,7 @@ def a_reproduction(iterations: int) -> Torment:
         params["studies"] = {"joint": study}
 
     def make(root: Path) -> Copy:
-        copy = Copy(root, ROOT, _OF_DVC, change)
+        copy = Copy.of(ROOT, _OF_DVC, root, change)
         subprocess.run(["git", "init", "-q"], cwd=root, check=True)
         return copy
 

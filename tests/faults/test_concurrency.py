@@ -4,8 +4,8 @@ import os
 import signal
 
 from dl4ia.runs import Layout
+from tests.copies import wait_until
 from tests.faults import scenes
-from tests.faults.copies import wait_until
 from tests.faults.servers import free_port, health
 from tests.faults.test_stops import states_in_mlflow
 
@@ -14,7 +14,7 @@ HELD = "Unable to acquire lock"  # DVC's, and then who holds it
 
 def test_two_reproductions_a_search_and_the_ui_start_at_once(tmp_path):
     copy = scenes.a_reproduction(40).make(tmp_path / "copy")
-    copy.finish("dvc", "repro", "split")
+    copy.run("dvc", "repro", "split")
     port = free_port()
     database = f"sqlite:///{copy.root}/mlflow.db"
     ui = copy.start("mlflow", "server", "--backend-store-uri", database, "--host", "127.0.0.1", "--port", str(port))
@@ -26,12 +26,12 @@ def test_two_reproductions_a_search_and_the_ui_start_at_once(tmp_path):
             if process.returncode:
                 assert HELD in said, said
                 assert "Traceback" not in said
-                copy.finish("dvc", "repro", "--single-item", target)
+                copy.run("dvc", "repro", "--single-item", target)
         assert wait_until(lambda: health(f"http://127.0.0.1:{port}"), 60)
     finally:
         os.killpg(ui.pid, signal.SIGKILL)
         ui.communicate()
-    copy.finish("python", "-m", "pipeline.publish")
+    copy.run("python", "-m", "pipeline.publish")
     states = states_in_mlflow(copy)
     assert len(states) == 2 + 2 + 1 + 4  # seeds of two variants, the study and its trials
     assert "RUNNING" not in states

@@ -6,8 +6,8 @@ import shutil
 import pytest
 
 from dl4ia.runs import RunDirectory
+from tests.copies import differing
 from tests.faults import scenes
-from tests.faults.copies import differing
 
 # Root may write anywhere, unless it gives up just that.
 UNPRIVILEGED = () if os.geteuid() else ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all")
@@ -21,7 +21,7 @@ def training(base):
 @pytest.fixture(scope="module")
 def whole(training, tmp_path_factory):
     copy = training.make(tmp_path_factory.mktemp("whole") / "copy")
-    copy.finish(*training.command)
+    copy.run(*training.command)
     return copy
 
 
@@ -41,7 +41,7 @@ def test_a_full_disk_is_one_line_and_the_same_command_goes_on(training, whole, t
     assert said.startswith("error: out/checkpoints/")
     assert said.endswith(": File too large; nothing was half-written, mend it and run again")
     assert not [path for path in copy.root.rglob(".*") if path.is_file()]
-    copy.finish(*training.command)
+    copy.run(*training.command)
     assert differing(copy.results(), whole.results()) == 0
 
 
@@ -49,7 +49,7 @@ def test_a_full_disk_is_one_line_and_the_same_command_goes_on(training, whole, t
 @pytest.mark.parametrize("folder", ["out", f"out/runs/{scenes.VARIANT}/seed-0"])
 def test_where_nothing_may_be_written_what_is_there_stays(training, whole, tmp_path, folder):
     copy = training.make(tmp_path / "copy")
-    copy.finish(*training.command)
+    copy.run(*training.command)
     shutil.rmtree(copy.root / "out" / "checkpoints")
     closed = [path for path in [copy.root / folder, *(copy.root / folder).rglob("*")] if path.is_dir()]
     for path in closed:

@@ -8,8 +8,8 @@ from dl4ia.evaluation import evaluate_variant
 from dl4ia.experiment import Experiment
 from dl4ia.train import train
 from tests.conftest import shortened
+from tests.copies import Copy
 from tests.faults import inputs, scenes
-from tests.faults.copies import Copy
 
 NAME = "mnist-batch-norm"
 
@@ -62,6 +62,6 @@ def test_a_command_that_meets_one_ends_in_one_line_and_leaves_the_rest(
 def trained(tmp_path_factory, base) -> Copy:
     scene = scenes.a_training(base, 4)
     copy = scene.make(tmp_path_factory.mktemp("trained") / "copy")
-    copy.finish(*scene.command)
-    copy.finish("python", "-m", "pipeline.evaluate", scenes.VARIANT)
+    copy.run(*scene.command)
+    copy.run("python", "-m", "pipeline.evaluate", scenes.VARIANT)
     return copy

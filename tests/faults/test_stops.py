@@ -11,8 +11,8 @@ import pytest
 from mlflow import MlflowClient
 
 from dl4ia.runs import RunDirectory
+from tests.copies import alive, differing, family, wait_until
 from tests.faults import scenes
-from tests.faults.copies import alive, differing, family, wait_until
 
 ASKED = "what was done is kept, and the same command goes on"
 
@@ -54,12 +54,12 @@ def test_a_training_that_is_asked_to_stop_says_where_it_stopped_and_goes_on(tmp_
     assert wait_until(lambda: not alive(there), 5)  # the last is the one that tidies up after the pool
     assert {run.status["state"] for run in runs(copy)} == {"stopped"}
     assert states_in_mlflow(copy) == ["KILLED", "KILLED"]
-    copy.finish(*training.command)
+    copy.run(*training.command)
     assert all(run.status["resumed_at"] > 0 for run in runs(copy))
     assert set(states_in_mlflow(copy)) == {"FINISHED"}
     if number == signal.SIGINT:
         whole = training.make(tmp_path / "whole")
-        whole.finish(*training.command)
+        whole.run(*training.command)
         assert differing(copy.results(), whole.results()) == 0
 
 
@@ -78,7 +78,7 @@ def test_the_second_time_it_stops_at_once(tmp_path, training):
     process.communicate(timeout=5)
     assert process.returncode == 130
     assert wait_until(lambda: not alive(there), 5)
-    copy.finish(*training.command)
+    copy.run(*training.command)
     assert all(run.finished for run in runs(copy))
 
 
@@ -109,9 +109,9 @@ def test_a_search_that_is_asked_to_stop_drops_its_trials_and_tries_them_again(tm
     assert copy.layout.study("lambda").status["state"] == "stopped"
     assert "RUNNING" not in states_in_mlflow(copy)
     started = time.monotonic()
-    copy.finish(*scene.command)
+    copy.run(*scene.command)
     whole = scene.make(tmp_path / "whole")
-    whole.finish(*scene.command)
+    whole.run(*scene.command)
     assert differing(copy.results(), whole.results()) == 0
     assert not list(copy.root.glob("out/checkpoints/*/*"))
     assert time.monotonic() - started < 120

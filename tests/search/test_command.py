@@ -3,8 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -13,40 +11,28 @@ import optuna
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
-from ruamel.yaml import YAML
 
 from dl4ia.runs import Layout
 from tests.conftest import ROOT
+from tests.copies import Copy, Process
 
 POINT = ["regularization.kind", "regularization.strength"]
 POINTS = sorted((kind, strength) for kind in ("l2", "weight-decay") for strength in (0.0, 0.001, 0.005, 0.01))
 
 
-class Project:
+def short(params: dict) -> None:
+    """Leave one study, which takes seconds."""
+    params["studies"] = {"lambda": params["studies"]["lambda"]}
+    params["studies"]["lambda"] |= {"iterations": 20, "evaluate_every": 10}
+
+
+class Project(Copy):
     """A working copy with the drawn glands and a short study named lambda."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        yaml = YAML()
-        params = yaml.load(ROOT / "params.yaml")
-        params["studies"] = {"lambda": params["studies"]["lambda"]}
-        self.study = params["studies"]["lambda"]
-        self.study |= {"iterations": 20, "evaluate_every": 10}
-        self._params = params
-        self.write()
+    def search(self, *options: str) -> Process:
+        return self.start("dl4ia", "search", "lambda", *options)
 
-    def write(self) -> None:
-        YAML().dump(self._params, self.root / "params.yaml")
-
-    def start(self, *options: str) -> subprocess.Popen[str]:
-        left_out = ("DL4IA", "MLFLOW_TRACKING")
-        environment = {key: value for key, value in os.environ.items() if not key.startswith(left_out)}
-        command = [Path(sys.executable).with_name("dl4ia"), "search", "lambda", *options]
-        return subprocess.Popen(
-            command, cwd=self.root, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
-        )
-
-    def finish(self, process: subprocess.Popen[str]) -> str:
+    def finish(self, process: Process) -> str:
         said = process.communicate(timeout=300)[1]
         assert process.returncode == 0, said
         return said
@@ -82,7 +68,7 @@ class Project:
 @pytest.fixture
 def project(layout) -> Project:
     shutil.rmtree(layout.root / "out" / "search", ignore_errors=True)
-    return Project(layout.root)
+    return Project.of(ROOT, ["params.yaml"], layout.root, short)
 
 
 def assert_each_point_is_complete_once(project) -> None:
@@ -99,14 +85,14 @@ def assert_each_point_is_complete_once(project) -> None:
 
 
 def test_everything_killed_in_the_middle_of_trials_is_finished_by_the_same_command(project):
-    first = project.start()
+    first = project.search()
     project.wait_for(complete=1)
     while not project.states["RUNNING"]:
         assert first.poll() is None
     os.killpg(first.pid, signal.SIGKILL)
     first.wait()
     done = project.trials
-    project.finish(project.start())
+    project.finish(project.search())
     assert_each_point_is_complete_once(project)
     kept = project.trials.set_index("trial").loc[done["trial"]]
     assert kept["value"].tolist() == done["value"].tolist()
@@ -114,7 +100,7 @@ def test_everything_killed_in_the_middle_of_trials_is_finished_by_the_same_comma
 
 
 def test_a_killed_worker_is_one_line_and_its_trial_is_tried_again(project):
-    first = project.start()
+    first = project.search()
     project.wait_for(complete=2)
     children = Path(f"/proc/{first.pid}/task/{first.pid}/children").read_text().split()
     worker = next(pid for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes())
@@ -126,12 +112,12 @@ def test_a_killed_worker_is_one_line_and_its_trial_is_tried_again(project):
     while any(Path("/proc", pid).exists() for pid in children):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    project.finish(project.start())
+    project.finish(project.search())
     assert_each_point_is_complete_once(project)
 
 
 def test_two_that_start_on_nothing_share_the_work(project):
-    both = [project.start("--workers", "1"), project.start("--workers", "1")]
+    both = [project.search("--workers", "1"), project.search("--workers", "1")]
     for process in both:
         project.finish(process)
     assert_each_point_is_complete_once(project)
@@ -139,9 +125,9 @@ def test_two_that_start_on_nothing_share_the_work(project):
 
 
 def test_more_trials_widen_a_study(project):
-    project.finish(project.start("--trials", "2"))
+    project.finish(project.search("--trials", "2"))
     first = project.trials
-    project.finish(project.start("--trials", "4"))
+    project.finish(project.search("--trials", "4"))
     assert project.trials["trial"].tolist() == [0, 1, 2, 3]
     pd.testing.assert_frame_equal(project.trials.loc[:1], first)
 
@@ -157,7 +143,7 @@ def test_more_trials_widen_a_study(project):
     ],
 )
 def test_a_mistake_on_the_command_line_is_one_line(project, options, message):
-    process = project.start(*options)
+    process = project.search(*options)
     said = process.communicate(timeout=60)[1]
     assert process.returncode == 1
     assert said.startswith(message)

@@ -45,8 +45,13 @@ def uri_of(layout: Layout) -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{layout.root.resolve() / 'mlflow.db'}"
 
 
+def alone(layout: Layout) -> FileLock:
+    """Return what one process of a working copy at a time holds: two that miss something would both create it."""
+    return FileLock(layout.root / "mlflow.db.lock")
+
+
 def connect(layout: Layout) -> "MlflowClient":
-    """Return a client whose database and experiments exist: two processes must not create them at once."""
+    """Return a client whose database and experiments exist."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
@@ -57,7 +62,7 @@ def connect(layout: Layout) -> "MlflowClient":
     uri = uri_of(layout)
     mlflow.set_tracking_uri(uri)
     artifacts = (layout.root.resolve() / "mlartifacts").as_uri() if uri.startswith("sqlite:") else None
-    with FileLock(layout.root / "mlflow.db.lock"):
+    with alone(layout):
         client = mlflow.MlflowClient(uri)
         for name in EXPERIMENTS.values():
             if client.get_experiment_by_name(name) is None:

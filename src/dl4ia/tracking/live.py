@@ -13,7 +13,7 @@ from dl4ia.config import Params
 from dl4ia.errors import UserError
 from dl4ia.experiment import experiments
 from dl4ia.runs import Layout
-from dl4ia.tracking.client import View, connect, end_abandoned, line_of, uri_of
+from dl4ia.tracking.client import View, alone, connect, end_abandoned, line_of, uri_of
 from dl4ia.tracking.runs import RunView
 from dl4ia.tracking.studies import StudyView
 
@@ -40,7 +40,8 @@ def publish(shown: Iterable[View], layout: Layout) -> int:
         client = connect(layout)
         end_abandoned(client)
         for view in shown:
-            view.publish(client)
+            with alone(layout):
+                view.publish(client)
             count += 1
     except UserError:
         raise
@@ -85,11 +86,13 @@ class Live:
                 changed = self._changed()
                 seen |= changed
                 for view in changed.values():
-                    view.follow(client)
+                    with alone(self._layout):
+                        view.follow(client)
                 pause = max(_PAUSE, (time.thread_time() - started) / _SHARE)
             # Models and pictures take seconds, and wait until no training is held up by that.
             for view in (seen | self._changed()).values():
-                view.publish(client)
+                with alone(self._layout):
+                    view.publish(client)
         except Exception as error:  # noqa: BLE001 (nothing that tracking does may hurt a training)
             message = "MLflow at %s is gone (%s): the runs go on, `make publish` catches up"
             logging.getLogger(__name__).warning(message, uri_of(self._layout), line_of(error))

@@ -1,13 +1,14 @@
-"""A small working copy that its own commands can be run in, and killed in."""
+"""Small working copies in which the project's own commands are run, and killed."""
 
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Self
 
 import pandas as pd
 import psutil
@@ -21,49 +22,61 @@ Process = subprocess.Popen[str]
 Change = Callable[[dict], None]
 
 _LEFT_OUT = ("DL4IA", "MLFLOW_TRACKING", "DVC")
-_END = 300  # seconds that anything here may take
+_END = 600  # seconds that anything here may take
 
 
 def with_data(root: Path) -> Layout:
-    """Write a few hundred digits and the drawn glands, and their splits."""
-    return write_data(root, few_digits(), builtin.glands(("train", "test_a", "test_b")))
+    """Write the project's params.yaml, a few hundred digits and the drawn glands, and their splits."""
+    layout = write_data(root, few_digits(), builtin.glands(("train", "test_a", "test_b")))
+    shutil.copyfile(ROOT / "params.yaml", root / "params.yaml")
+    return layout
 
 
 class Copy:
-    """A working copy."""
+    """A working copy and a shell in it."""
 
-    def __init__(self, root: Path, base: Path, names: Sequence[str], change: Change) -> None:
-        """Copy what `names` says of `base`, and write params.yaml as the project's, changed."""
+    def __init__(self, root: Path) -> None:
         self.root, self.layout = root, Layout(root)
-        root.mkdir(parents=True)
+
+    @classmethod
+    def of(cls, base: Path, names: Iterable[str], root: Path, change: Change) -> Self:
+        """Copy files and folders of another, of which params.yaml is one, to be changed."""
         for name in names:
-            (root / name).parent.mkdir(exist_ok=True)
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
             if (base / name).is_dir():
                 shutil.copytree(base / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copyfile(base / name, root / name)
-        yaml = YAML()
-        params = yaml.load(ROOT / "params.yaml")
-        params["data"]["source"] = "stand-in"
-        change(params)
-        yaml.dump(params, root / "params.yaml")
+        copy = cls(root)
+        copy.edit(change)
+        return copy
 
-    def start(self, *command: str, **variables: str) -> Process:
-        """Start a command of the project in a session of its own."""
+    def edit(self, change: Change) -> None:
+        """Change params.yaml."""
+        yaml, file = YAML(), self.root / "params.yaml"
+        params = yaml.load(file)
+        change(params)
+        yaml.dump(params, file)
+
+    def start(self, *command: str, stdout: int = subprocess.DEVNULL, **variables: str) -> Process:
+        """Start a command of the project in a session of its own, with the copy's sources if there are any."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith(_LEFT_OUT)}
         binaries = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        environment |= {"PATH": binaries, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", "SHELL": "/bin/sh"}
+        sources = os.pathsep.join(str(root / name) for root in (self.root, ROOT) for name in ("src", ""))
+        environment |= {"PATH": binaries, "PYTHONPATH": sources, "SHELL": "/bin/sh"}
         return subprocess.Popen(
-            command, cwd=self.root, env=environment | variables, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            text=True, start_new_session=True,
+            command, cwd=self.root, env=environment | variables, stdout=stdout, stderr=subprocess.PIPE, text=True,
+            start_new_session=True,
         )  # fmt: skip
 
-    def finish(self, *command: str, **variables: str) -> str:
-        """Run a command to its end; return what it said on stderr."""
-        process = self.start(*command, **variables)
-        said = process.communicate(timeout=_END)[1]
-        assert process.returncode == 0, f"{command}: exit code {process.returncode}: {said[-3000:]}"
-        return said
+    def run(self, *command: str, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        process = self.start(*command, stdout=subprocess.PIPE, **variables)
+        told, said = process.communicate(timeout=_END)
+        assert process.returncode == 0 or not check, (
+            f"{command}: exit code {process.returncode}: {told[-2000:]}\n{said[-3000:]}"
+        )
+        return subprocess.CompletedProcess(command, process.returncode, told, said)
 
     def results(self) -> dict[str, str]:
         """Return a digest of all that two equal runs must agree in, by file: weights, points of curves, figures."""
