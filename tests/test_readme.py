@@ -10,6 +10,8 @@ from dl4ia.report.tables import SCORE, TEST
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
+FAULTS = pd.read_csv(ROOT / "results" / "faults.csv", index_col="fault")
+AT_LEAST = {"training": 20, "search": 20, "dvc repro": 20, "tracking outage": 5, "bad input": 500}
 SUMMARY = pd.read_csv(ROOT / "results" / "summary.csv", dtype={"exercise": str})
 
 
@@ -43,6 +45,15 @@ def test_every_study_has_results(params):
         if study.sampler.kind == "grid":
             points = sorted(map(tuple, mine.loc[mine["state"] == "complete", list(study.space)].to_numpy().tolist()))
             assert points == sorted(tuple(point.values()) for point in study.grid())
+
+
+def test_everything_that_was_inflicted_was_survived():
+    assert (FAULTS["tried"] >= FAULTS.index.map(AT_LEAST)).all()
+    assert set(FAULTS.index) == set(AT_LEAST)
+    assert (FAULTS["survived"] == FAULTS["tried"]).all()
+    assert not FAULTS["points_lost"].any()
+    for fault, row in FAULTS.iterrows():
+        assert f"| {fault} | {row['tried']} | {row['survived']} | {row['points_lost']} | {row['note']} |" in README
 
 
 def test_results_are_of_the_real_data():
