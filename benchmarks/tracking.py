@@ -1,7 +1,7 @@
 """What tracking costs a training: none, MLflow's database in this folder, and servers that fail.
 
-`python -m benchmarks.tracking`, from the project's root, on a machine with nothing else to do; a quarter of an hour on
-two cores. All of it trains the same two seeds of `warwick-start` on the images in out/dataset, in a folder that is
+`python -m benchmarks.tracking`, from the project's root, on a machine with nothing else to do; half an hour on two
+cores. All of it trains the same two seeds of `warwick-start` on the images in out/dataset, in a folder that is
 thrown away. Figures are medians over rounds in which all take their turn: the seconds that the trainings take, as
 ratios to those without tracking of that round; and, as these vary by a few percent on any machine that others use too,
 the CPU time that this process takes meanwhile, which the trainings, in processes of their own, could have had.

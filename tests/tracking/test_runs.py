@@ -226,7 +226,19 @@ def test_a_server_that_is_gone_is_said_once_and_costs_the_training_nothing(param
     assert "`make publish` catches up" in warnings[0].getMessage()
 
 
-def test_asking_for_a_server_that_is_gone_is_an_error(experiment, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    with pytest.raises(UserError, match="MLflow at http://127.0.0.1:9 did not take it all"):
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("http://127.0.0.1:9", "ConnectionRefusedError"),
+        ("localhost:5000", "unsupported URI 'localhost:5000'"),
+        ("sqlite:///{root}/params.yaml", "DatabaseError: file is not a database"),
+    ],
+)
+def test_asking_for_a_server_that_is_not_there_is_an_error_that_says_why(experiment, monkeypatch, address, reason):
+    (experiment.layout.root / "params.yaml").write_text("no database\n" * 1000)
+    address = address.format(root=experiment.layout.root)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    with pytest.raises(UserError) as caught:
         publish_views([RunView(experiment)], experiment.layout)
+    assert str(caught.value).startswith(f"MLflow at {address} did not take it all (")
+    assert reason in str(caught.value)

@@ -131,5 +131,8 @@ def milliseconds(time: float) -> int:
 
 
 def line_of(error: BaseException) -> str:
-    """Return an error in one line."""
+    """Return what an error goes back to, in one line: libraries wrap it into several of their own."""
+    cause = error.__cause__ or error.__context__
+    while cause is not None and not isinstance(cause, LookupError):  # which is how a library looks, and no reason
+        error, cause = cause, cause.__cause__ or cause.__context__
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
