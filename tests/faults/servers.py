@@ -89,7 +89,7 @@ def refusing(after: float = 0) -> Iterator[str]:
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _refuse  # noqa: N815 (as the base class calls them)
 
-        def log_message(self, *_) -> None:
+        def log_message(self, *_: object) -> None:
             """Say nothing."""
 
     with _listening(Refuse) as address:
@@ -118,7 +118,7 @@ def slow(server: Server, seconds: float) -> Iterator[str]:
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _pass_on  # noqa: N815
 
-        def log_message(self, *_) -> None:
+        def log_message(self, *_: object) -> None:
             """Say nothing."""
 
     with _listening(Slow) as address:
@@ -128,7 +128,7 @@ def slow(server: Server, seconds: float) -> Iterator[str]:
 class _Quiet(ThreadingHTTPServer):
     daemon_threads = True
 
-    def handle_error(self, *_) -> None:
+    def handle_error(self, *_: object) -> None:
         """Say nothing of a client or a server that has gone meanwhile."""
 
 
