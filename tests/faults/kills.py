@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,27 +27,28 @@ class Torment:
         """Return what came of it."""
         whole = self.make(folder / "whole")
         whole.run(*self.command)
-        chance, killed, number, lost, notes = random.Random(seed), 0, 0, 0, set[str]()
-        while killed < kills:
+        chance, killed, number, lost = random.Random(seed), Counter[str](), 0, 0
+        while killed.total() < kills:
             copy = self.make(folder / f"killed-{number}")
             number += 1
-            while killed < kills and self._kill(copy, chance):
-                killed += 1
+            while killed.total() < kills and (when := self._kill(copy, chance)):
+                killed[when] += 1
             copy.run(*self.command)
             lost += differing(copy.results(), whole.results())
-        note = f"{number} {'time' if number == 1 else 'times'} to the end"
-        return Fault(self.fault, killed, killed if not lost else 0, lost, "; ".join([note, *sorted(notes)]))
+        note = ", ".join(f"{times} {when}" for when, times in killed.most_common())
+        return Fault(self.fault, kills, 0 if lost else kills, lost, note)
 
-    def _kill(self, copy: Copy, chance: random.Random) -> bool:
-        """Start the command and kill it, or a process of it, or all; return whether that was before it had ended."""
-        process = copy.start(*self.command)
+    def _kill(self, copy: Copy, chance: random.Random) -> str | None:
+        """Start the command and kill it, or a process of it, or all; return when, or nothing if it had ended before."""
+        left, process, when = _half_written(copy), copy.start(*self.command), "at any moment"
         if chance.random() < 0.25:
-            wait_until(lambda: _writes(copy) or process.poll() is not None, self.longest)
+            wait_until(lambda: bool(_half_written(copy) - left) or process.poll() is not None, self.longest)
+            when = "while a checkpoint was written" if _half_written(copy) - left else when
         else:
             wait_until(lambda: process.poll() is not None, chance.uniform(0, self.longest))
         there = family(process)
         if process.poll() is not None:
-            return False
+            return None
         victims = chance.choice(["all", "the first", "one"])
         try:
             if victims == "all":
@@ -54,12 +56,12 @@ class Torment:
             else:
                 os.kill(process.pid if victims == "the first" else chance.choice(there), signal.SIGKILL)
         except ProcessLookupError:
-            return False
+            return None
         process.communicate()
         assert wait_until(lambda: not alive(there), _ORPHANS), f"{victims} killed: left {alive(there)}"
-        return True
+        return when
 
 
-def _writes(copy: Copy) -> bool:
-    """Say whether a checkpoint is being written just now."""
-    return any(copy.root.glob("out/checkpoints/**/.*.checkpoint.*"))
+def _half_written(copy: Copy) -> set[Path]:
+    """Return the checkpoints that are being written, or were when their process was killed."""
+    return set(copy.root.glob("out/checkpoints/**/.*.checkpoint.*"))
