@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from hashlib import sha256
 from pathlib import Path
 from typing import Self
@@ -51,6 +51,11 @@ class Copy:
         copy.edit(change)
         return copy
 
+    @property
+    def sources(self) -> str:
+        """Where modules are found: in the copy, if it has some, or in the project."""
+        return os.pathsep.join(str(root / name) for root in (self.root, ROOT) for name in ("src", ""))
+
     def edit(self, change: Change) -> None:
         """Change params.yaml."""
         yaml, file = YAML(), self.root / "params.yaml"
@@ -59,11 +64,10 @@ class Copy:
         yaml.dump(params, file)
 
     def start(self, *command: str, stdout: int = subprocess.DEVNULL, **variables: str) -> Process:
-        """Start a command of the project in a session of its own, with the copy's sources if there are any."""
+        """Start a command of the project in a session of its own."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith(_LEFT_OUT)}
         binaries = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        sources = os.pathsep.join(str(root / name) for root in (self.root, ROOT) for name in ("src", ""))
-        environment |= {"PATH": binaries, "PYTHONPATH": sources, "SHELL": "/bin/sh"}
+        environment |= {"PATH": binaries, "PYTHONPATH": self.sources, "SHELL": "/bin/sh"}
         return subprocess.Popen(
             command, cwd=self.root, env=environment | variables, stdout=stdout, stderr=subprocess.PIPE, text=True,
             start_new_session=True,
@@ -102,19 +106,19 @@ def differing(found: dict[str, str], expected: dict[str, str]) -> int:
     return sum(found.get(name) != expected.get(name) for name in found.keys() | expected.keys())
 
 
-def alive(pids: Sequence[int]) -> list[int]:
+def alive(pids: Collection[int]) -> list[int]:
     """Return which of the processes are not dead."""
     there = {process.pid: process.status() for process in psutil.process_iter(["pid", "status"]) if process.pid in pids}
     return [pid for pid, status in there.items() if status != psutil.STATUS_ZOMBIE]
 
 
-def family(process: Process) -> list[int]:
+def family(process: Process) -> set[int]:
     """Return the numbers of a process and all it started, directly or not."""
     try:
         parent = psutil.Process(process.pid)
-        return [parent.pid, *(child.pid for child in parent.children(recursive=True))]
+        return {parent.pid, *(child.pid for child in parent.children(recursive=True))}
     except psutil.NoSuchProcess:
-        return [process.pid]
+        return {process.pid}
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = _END) -> bool:
