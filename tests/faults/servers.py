@@ -8,45 +8,64 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Self
 
+import psutil
 import requests
+
+from tests.copies import Process, family
 
 _START = 60  # seconds
 _HOP_BY_HOP = {"connection", "transfer-encoding", "content-encoding", "content-length", "host"}
 
 
 class Server:
-    """`mlflow server` on a database and a folder of its own."""
+    """`mlflow server` on a database and a folder of its own, until the end of a `with`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, free_port()
         folder.mkdir(parents=True, exist_ok=True)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
 
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self, largest_file: int | None = None) -> None:
-        """Start it; no file of it grows beyond `largest_file` bytes, as if the disk were full."""
-
+    def start(self) -> None:
+        """Start it, unless it runs."""
+        if self._process is not None:
+            return
         words = ["--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db", "--artifacts-destination"]
         words += [str(self.folder / "artifacts"), "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
         self._process = subprocess.Popen(
             [Path(sys.executable).with_name("mlflow"), "server", *words], stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, start_new_session=True,
+            stderr=subprocess.DEVNULL, start_new_session=True, text=True,
             env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"},
         )  # fmt: skip
-        if largest_file is not None:
-            resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (largest_file, largest_file))
         deadline = time.monotonic() + _START
         while not health(self.address):
             assert time.monotonic() < deadline, "the server does not start"
             time.sleep(0.1)
+
+    def limit(self, size: int) -> None:
+        """Let no file of it grow beyond some bytes, as if the disk were full."""
+        for number in self._family:
+            resource.prlimit(number, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+    @property
+    def cpu(self) -> float:
+        """Seconds of CPU time that its processes have taken."""
+        return sum(sum(psutil.Process(number).cpu_times()[:2]) for number in self._family)
 
     def kill(self) -> None:
         """End it and all its processes at once."""
@@ -54,6 +73,10 @@ class Server:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
             self._process = None
+
+    @property
+    def _family(self) -> set[int]:
+        return set() if self._process is None else family(self._process)
 
     @property
     def size(self) -> int:
@@ -97,17 +120,17 @@ def refusing(after: float = 0) -> Iterator[str]:
 
 
 @contextmanager
-def slow(server: Server, seconds: float) -> Iterator[str]:
-    """Yield the address of a way to `server` on which each call takes some seconds more."""
+def relay(server: Server, before_answer: Callable[[], None]) -> Iterator[str]:
+    """Yield the address of a way to `server` on which something happens to each call that it has answered."""
 
-    class Slow(BaseHTTPRequestHandler):
+    class Relay(BaseHTTPRequestHandler):
         def _pass_on(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            time.sleep(seconds)
             headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP}
             answer = requests.request(
                 self.command, server.address + self.path, data=body, headers=headers, timeout=_START
             )
+            before_answer()
             self.send_response(answer.status_code)
             for name, value in answer.headers.items():
                 if name.lower() not in _HOP_BY_HOP:
@@ -121,7 +144,7 @@ def slow(server: Server, seconds: float) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with _listening(Slow) as address:
+    with _listening(Relay) as address:
         yield address
 
 

@@ -14,30 +14,15 @@ from dl4ia.data.imageset import ImageSet
 from dl4ia.errors import UserError
 from dl4ia.evaluation import evaluate_variant
 from dl4ia.experiment import Experiment, Normalization, experiments, network_for
-from dl4ia.report.pictures import draw_run
 from dl4ia.tracking.client import connect, milliseconds
 from dl4ia.tracking.live import Live
 from dl4ia.tracking.live import publish as publish_views
 from dl4ia.tracking.runs import RunView, _create
 from dl4ia.train import train
 from tests.conftest import shortened
+from tests.tracking.conftest import NAME
 
-NAME = "mnist-fc"
 GONE = f"{platform.node()}/999999999/0.00"  # a process that is no more
-
-
-@pytest.fixture
-def experiment(params, layout) -> Experiment:
-    experiment = Experiment(NAME, shortened(params.variant(NAME)), 0, layout)
-    train(experiment, lambda _: None)
-    return experiment
-
-
-@pytest.fixture
-def evaluated(experiment) -> Experiment:
-    for folder in evaluate_variant(NAME, experiment.variant, experiment.layout):
-        draw_run(folder)
-    return experiment
 
 
 def publish(experiment) -> MlflowClient:

@@ -127,19 +127,24 @@ def _send_evaluation(client: "MlflowClient", experiment: Experiment, shown: "Run
 def _send_model(client: "MlflowClient", experiment: Experiment, run_id: str) -> None:
     """Log the network with its standardisation: raw images in, logits out; PyTorch alone can load it."""
     import mlflow  # noqa: PLC0415
+    from mlflow.entities import LoggedModelOutput  # noqa: PLC0415
 
     task = experiment.variant.task
-    for left in client.search_logged_models([experiment_id(client, task)], f"source_run_id = '{run_id}'"):
-        client.delete_logged_model(left.model_id)  # what an interrupted one has left
     example = ImageSet.load(experiment.layout.dataset(task, "train")).images[:2].astype("float32")
     model = served_model(experiment)
     with torch.inference_mode():
         signature = mlflow.models.infer_signature(example, model(torch.from_numpy(example)).numpy())
     version = torch.__version__.split("+")[0]
-    with mlflow.start_run(run_id=run_id):
-        mlflow.pytorch.log_model(
-            model, name="model", signature=signature, input_example=example, pip_requirements=[f"torch=={version}"]
-        )
+    number, params = experiment_id(client, task), client.get_run(run_id).data.params
+    sent = client.create_logged_model(number, "model", run_id, params=params).model_id
+    for other in client.search_logged_models([number], f"source_run_id = '{run_id}'"):
+        if other.model_id != sent:  # what an interrupted one has left
+            client.delete_logged_model(other.model_id)
+    mlflow.pytorch.log_model(
+        model, model_id=sent, signature=signature, input_example=example, pip_requirements=[f"torch=={version}"]
+    )
+    # Last, and not as `log_model` does within a run: an output of a run cannot be taken back, and would be believed.
+    client.log_outputs(run_id, [LoggedModelOutput(sent, step=0)])
 
 
 def served_model(experiment: Experiment) -> nn.Module:

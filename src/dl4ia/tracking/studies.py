@@ -41,6 +41,7 @@ class StudyView:
         """Show the trials that have ended since."""
         status = self._directory.status
         parent = find(client, "warwick", status["key"]) or self._create(client, status)
+        self._describe(client, parent)
         mark_running(client, parent, status.get("process", ""))
         self._send_trials(client, parent.info.run_id, status["key"])
         return parent
@@ -67,19 +68,22 @@ class StudyView:
         return self.layout.study(self.name)
 
     def _create(self, client: "MlflowClient", status: dict[str, Any]) -> "Run":
-        from mlflow.entities import Param  # noqa: PLC0415
-
         tags = {"run_key": status["key"], "study": self.name, "task": "warwick", "git_commit": status["git_commit"],
                 PROCESS: status.get("process", ""),
                 "mlflow.note.content": self.study.about}  # fmt: skip
-        parent = client.create_run(
-            experiment_id(client, "warwick"), milliseconds(status["started"]), tags, f"search/{self.name}"
-        )
+        started = milliseconds(status["started"])
+        return client.create_run(experiment_id(client, "warwick"), started, tags, f"search/{self.name}")
+
+    def _describe(self, client: "MlflowClient", parent: "Run") -> None:
+        """Send the parameters, unless they are there: a server may have gone just after the run was created."""
+        from mlflow.entities import Param  # noqa: PLC0415
+
+        if parent.data.params:
+            return
         told = flat(json.loads(self.study.model_dump_json(exclude={"about", "space", "base"})))
         space = {f"space.{key}": dimension.told for key, dimension in self.study.space.items()}
         params = [Param(key, str(value)) for key, value in (told | space).items()]
         client.log_batch(parent.info.run_id, params=params)
-        return parent
 
     def _send_trials(self, client: "MlflowClient", parent: str, key: str) -> None:
         """Send the trials that are not there, or not wholly."""
