@@ -1,6 +1,8 @@
 """The rules of the house."""
 
 import ast
+import subprocess
+import sys
 
 import pytest
 from ruamel.yaml import YAML
@@ -52,6 +54,15 @@ def test_arrows_point_down(path):
 def test_the_core_runs_without_tracking_search_and_dvc(package):
     for path in (SOURCE / package).rglob("*.py"):
         assert not {name.split(".")[0] for name in imported(path)} & {"mlflow", "optuna", "dvc"}, path
+
+
+@pytest.mark.parametrize(
+    ("module", "unused"),
+    [("pipeline.train", {"matplotlib", "mlflow", "optuna", "sklearn"}), ("dl4ia.search.run", {"mlflow", "sklearn"})],
+)
+def test_what_takes_a_second_to_import_is_imported_where_it_is_used(module, unused):
+    told = subprocess.check_output([sys.executable, "-c", f"import sys, {module}; print(*sys.modules)"], text=True)
+    assert not {name.split(".")[0] for name in told.split()} & unused
 
 
 def test_dvc_retrains_on_just_the_sources_that_name_a_run():

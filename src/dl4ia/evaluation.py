@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.metrics import precision_score, recall_score
 from torch import Tensor, nn
 
 from dl4ia import files
@@ -127,6 +126,8 @@ def _logits(experiment: Experiment, images: ImageSet) -> Tensor:
 
 def _classified(images: ImageSet, logits: Tensor, labels: Tensor) -> tuple[dict[str, float], pd.DataFrame]:
     """Return the figures of a set of digits, precision and recall averaged over classes, and a row an image."""
+    from sklearn.metrics import precision_score, recall_score  # noqa: PLC0415 (a second to import, for digits only)
+
     confidence, guesses = logits.softmax(dim=1).max(dim=1)
     figures = {
         "loss": float(cross_entropy(logits, labels)),

@@ -85,6 +85,7 @@ def inflict(folder: Path, base: Path, iterations: int, outages: tuple = OUTAGES)
                 for stage in (TRAIN, EVALUATE):
                     copy.run(*stage, MLFLOW_TRACKING_URI=address)
             server.start()
+            assert shown(server.address) != expected, f"{outage.__name__} kept nothing from MLflow"
             copy.run(*PUBLISH, MLFLOW_TRACKING_URI=server.address)
             there = shown(server.address)
         missing = differing(copy.results(), calm.results()) + ((there - expected) + (expected - there)).total()

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
-from sklearn.datasets import load_digits
 from torch.nn import functional
 
 from dl4ia.config import MNIST_SIDE, WARWICK_SIDE
@@ -25,6 +24,8 @@ _PATIENTS = 16
 
 def digits(part: str) -> ImageSet:
     """Return the stand-in for MNIST's `train` or `test` part."""
+    from sklearn.datasets import load_digits  # noqa: PLC0415 (a second to import)
+
     pixels, labels = load_digits(return_X_y=True)
     chosen = slice(_TEST_ORIGINALS) if part == "test" else slice(_TEST_ORIGINALS, None)
     originals = torch.from_numpy(pixels[chosen].reshape(-1, 1, 8, 8)).float() / 16

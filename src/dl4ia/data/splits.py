@@ -10,7 +10,6 @@ from typing import Annotated, Self
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter, ValidationError
-from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold
 
 from dl4ia import files
 from dl4ia.config import SplitSizes
@@ -60,6 +59,8 @@ def no_validation(images: ImageSet) -> Split:
 
 def random_split(images: ImageSet, validation: float, seed: int) -> Split:
     """Hold out `validation` images (a number if an int, a fraction if a float); equal images stay together."""
+    from sklearn.model_selection import GroupShuffleSplit  # noqa: PLC0415 (a second to import, and trainings only read)
+
     if isinstance(validation, int) and validation >= len(images):
         raise DataError(f"params.yaml: split: {validation} images cannot be held out of {len(images)}")
     splitter = GroupShuffleSplit(n_splits=1, test_size=validation, random_state=seed)
@@ -72,6 +73,8 @@ def patient_split(images: ImageSet, validation: float, seed: int) -> Split:
     One patient may have a fifth of all images, and then grades cannot be balanced in every fold: of the folds, the one
     whose grades are nearest those of the whole set validates.
     """
+    from sklearn.model_selection import StratifiedGroupKFold  # noqa: PLC0415
+
     splitter = StratifiedGroupKFold(n_splits=round(1 / validation), shuffle=True, random_state=seed)
     folds = splitter.split(images.images, images.strata, images.groups)
     return _split("patient", *min(folds, key=lambda fold: _imbalance(images.strata, images.strata[fold[1]])))
@@ -82,6 +85,8 @@ def folds(images: ImageSet, count: int, strategy: str, seed: int) -> list[Split]
 
     By `patient`, all images of a patient are in one fold; at `random`, only equal images stay together.
     """
+    from sklearn.model_selection import StratifiedGroupKFold  # noqa: PLC0415
+
     groups = images.groups if strategy == "patient" else _content(images)
     if len(set(groups)) < count:
         raise DataError(f"params.yaml: objective.folds: {count} folds cannot be made of {len(set(groups))} groups")

@@ -6,7 +6,6 @@ from typing import Any
 
 import optuna
 import pandas as pd
-from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 from ruamel.yaml import YAML
 
@@ -49,6 +48,8 @@ def best_of(found: optuna.Study) -> FrozenTrial | None:
 
 def write_importances(found: optuna.Study, directory: StudyDirectory) -> None:
     """Write `importances.csv`: each parameter's share of the variance of the value (fANOVA, Hutter et al., 2014)."""
+    from optuna.importance import FanovaImportanceEvaluator, get_param_importances  # noqa: PLC0415 (a second to import)
+
     values = {trial.value for trial in found.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))}
     shares: dict[str, float] = {}
     if len(values) > 1:  # or there is nothing to explain
