@@ -152,6 +152,37 @@ def test_following_takes_a_hundredth_of_a_core_and_no_pause_is_waited_for_at_the
     assert time.monotonic() - ended < 1
 
 
+class Sent:
+    """Something that MLflow takes some seconds for."""
+
+    def __init__(self, path, seconds):
+        self.path, self.seconds, self.published = path, seconds, False
+
+    def follow(self, _):
+        pass
+
+    def publish(self, _):
+        time.sleep(self.seconds)
+        self.published = True
+
+
+def test_a_server_that_gets_on_is_waited_for_and_one_that_is_slow_is_not(layout, monkeypatch, caplog):
+    connect(layout)
+    monkeypatch.setattr("dl4ia.tracking.live._PATIENCE", 2)
+    views = [Sent(layout.root / str(number), 1.2) for number in range(3)]
+    with Live(layout) as live:
+        for view in views:
+            live(view)
+    assert all(view.published for view in views)
+    assert not caplog.records
+    with Live(layout) as live:
+        live(Sent(layout.root, 60))
+        started = time.monotonic()
+    assert time.monotonic() - started < 10
+    (record,) = caplog.records
+    assert record.getMessage().endswith("takes too long: `make publish` sends the rest")
+
+
 def test_a_run_that_is_being_trained_is_running_whoever_publishes(experiment):
     experiment.run.write_status(experiment.run.status | {"state": "running"})
     client = connect(experiment.layout)

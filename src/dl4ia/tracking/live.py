@@ -17,7 +17,7 @@ from dl4ia.tracking.client import View, alone, connect, end_abandoned, line_of, 
 from dl4ia.tracking.runs import RunView
 from dl4ia.tracking.studies import StudyView
 
-_PATIENCE = 20  # seconds that a finished training waits for its tracking
+_PATIENCE = 10  # seconds that a finished training waits for its tracking to get on
 _PAUSE = 1  # seconds at least between two looks at what is new
 _SHARE = 0.01  # of a core that trainings need: what following them may take
 
@@ -53,12 +53,15 @@ def publish(shown: Iterable[View], layout: Layout) -> int:
 
 
 class Live:
-    """Shows runs in MLflow while they are being trained; a server that is gone is said once, and costs nothing."""
+    """Shows runs in MLflow while they are being trained.
+
+    A server that is gone costs nothing, and one that is slow some seconds at the end; either is said once.
+    """
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._noticed: queue.SimpleQueue[View] = queue.SimpleQueue()
-        self._ended = threading.Event()
+        self._ended, self._published = threading.Event(), 0
         self._thread = threading.Thread(target=self._work, daemon=True)
 
     def __enter__(self) -> Self:
@@ -69,7 +72,13 @@ class Live:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ended.set()
-        self._thread.join(_PATIENCE)
+        before = -1
+        while self._thread.is_alive() and self._published > before:
+            before = self._published
+            self._thread.join(_PATIENCE)
+        if self._thread.is_alive():
+            message = "MLflow at %s takes too long: `make publish` sends the rest"
+            logging.getLogger(__name__).warning(message, uri_of(self._layout))
 
     def __call__(self, view: View) -> None:
         """Note that there is something new to show; returns at once."""
@@ -93,6 +102,7 @@ class Live:
             for view in (seen | self._changed()).values():
                 with alone(self._layout):
                     view.publish(client)
+                self._published += 1
         except Exception as error:  # noqa: BLE001 (nothing that tracking does may hurt a training)
             message = "MLflow at %s is gone (%s): the runs go on, `make publish` catches up"
             logging.getLogger(__name__).warning(message, uri_of(self._layout), line_of(error))
