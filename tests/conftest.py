@@ -15,7 +15,7 @@ from dl4ia.data.imageset import ImageSet
 from dl4ia.data.splits import write_splits
 from dl4ia.runs import Layout
 
-os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
 ROOT = Path(__file__).parents[1]
 
 

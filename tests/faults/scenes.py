@@ -24,7 +24,7 @@ def a_training(base: Path, iterations: int) -> Torment:
         params["studies"], params["searched"] = {}, {}
 
     command = ("python", "-m", "pipeline.train", VARIANT)
-    return Torment("training", partial(Copy.of, base, _OF_DATA, change=change), command, 7)
+    return Torment("training", partial(Copy.of, base, _OF_DATA, change=change), command, 9)
 
 
 def a_search(base: Path, iterations: int) -> Torment:
@@ -36,7 +36,7 @@ def a_search(base: Path, iterations: int) -> Torment:
         study["objective"] = {"kind": "folds", "strategy": "random", "folds": 2}
         params["studies"] = {"lambda": study}
 
-    return Torment("search", partial(Copy.of, base, _OF_DATA, change=change), ("dl4ia", "search", "lambda"), 8)
+    return Torment("search", partial(Copy.of, base, _OF_DATA, change=change), ("dl4ia", "search", "lambda"), 10)
 
 
 def a_reproduction(iterations: int) -> Torment:
@@ -59,4 +59,4 @@ def a_reproduction(iterations: int) -> Torment:
         subprocess.run(["git", "init", "-q"], cwd=root, check=True)
         return copy
 
-    return Torment("dvc repro", make, ("dvc", "repro"), 10)
+    return Torment("dvc repro", make, ("dvc", "repro"), 12)

@@ -17,7 +17,8 @@ def test_two_reproductions_a_search_and_the_ui_start_at_once(tmp_path):
     copy.run("dvc", "repro", "split")
     port = free_port()
     database = f"sqlite:///{copy.root}/mlflow.db"
-    ui = copy.start("mlflow", "server", "--backend-store-uri", database, "--host", "127.0.0.1", "--port", str(port))
+    server = f"mlflow server --backend-store-uri {database} --host 127.0.0.1 --port {port}"
+    ui = copy.start("sh", "-c", f"python -m pipeline.publish && {server}")  # as `make ui` does
     targets = ("train@mnist-fc", f"train@{scenes.VARIANT}", "search@joint")
     both = {target: copy.start("dvc", "repro", "--single-item", target) for target in targets}
     try:
