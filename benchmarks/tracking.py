@@ -1,11 +1,11 @@
-"""What tracking costs a training: none, MLflow's database in this folder, and servers that fail.
+"""What tracking costs a training: MLflow's database in this folder, and servers that fail.
 
 `python -m benchmarks.tracking`, from the project's root, on a machine with nothing else to do; 35 minutes on two
 cores. All of it trains the same two seeds of `warwick-start` on the images in out/dataset, in a folder that is
 thrown away. Figures are medians over rounds in which all take their turn: the seconds that the trainings take, as
-ratios to those without tracking of that round; and, as these vary by a few percent on any machine that others use too,
-the CPU time that the trainings, in processes of their own, could have had: what the process that started them takes
-meanwhile, and what all others take, of which a server is one that may run elsewhere.
+ratios to those without tracking just before and just after, as any machine that others use too is now faster and now
+slower; and the CPU time that the trainings, in processes of their own, could have had: what the process that started
+them takes meanwhile, and what all others take, of which a server is one that may run elsewhere.
 """
 
 import multiprocessing
@@ -16,7 +16,7 @@ import statistics
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,10 +29,10 @@ from dl4ia.runs import Layout
 from dl4ia.tracking.live import Live
 from dl4ia.tracking.runs import RunView
 from dl4ia.train import Progress, train_all
-from tests.faults.outages import OUTAGES
 from tests.faults.servers import Server
 
-ROUNDS, ITERATIONS = 3, 5000
+ROUNDS, ITERATIONS = 3, 2000
+_SETTLED, _BUSY = 3, 5  # seconds, and percent of all cores: what nobody notices
 _NAME = "warwick-start"
 
 
@@ -45,34 +45,50 @@ class Cost(NamedTuple):
 
 
 def main() -> None:
-    """Print the medians."""
-    rounds = [dict(_round()) for _ in range(ROUNDS)]
-    cores = cpu_count()
-    print(f"{_NAME}, 2 seeds, {ITERATIONS} iterations, {ROUNDS} rounds, {cores} cores, medians:")
-    for way in rounds[0]:
-        training, mine, others = (
-            statistics.median(part) for part in zip(*(found[way] for found in rounds), strict=True)
+    """Print each ratio when it is known, and the medians."""
+    found: dict[str, list[tuple[float, Cost]]] = {}
+    for _ in range(ROUNDS):
+        for way, ratio, cost in _round():
+            found.setdefault(way, []).append((ratio, cost))
+            print(f"{way}: {ratio:+.1%}, {cost}", flush=True)
+    print(f"{_NAME}, 2 seeds, {ITERATIONS} iterations, {ROUNDS} rounds, {cpu_count()} cores, medians:")
+    for way, costs in found.items():
+        ratio, (training, mine, others) = (
+            statistics.median(ratio for ratio, _ in costs),
+            (statistics.median(part) for part in zip(*(cost for _, cost in costs), strict=True)),
         )
-        ratios = sorted(found[way].training / found["no tracking"].training - 1 for found in rounds)
         print(
-            f"{way}: training {training:.1f} s ({statistics.median(ratios):+.1%}, from {ratios[0]:+.1%} to "
-            f"{ratios[-1]:+.1%}), CPU of the process that started it {mine:.1f} s, of others {others:.1f} s"
+            f"{way}: training {ratio:+.1%} of {training:.1f} s, CPU of the process that started it {mine:.1f} s, "
+            f"of others {others:.1f} s"
         )
 
 
-def _round() -> Iterator[tuple[str, Cost]]:
-    """Yield what it costs in each way."""
+def _round() -> Iterator[tuple[str, float, Cost]]:
+    """Yield of each way how much longer a training takes, and what it costs."""
+    before = _cost(None)
+    for way, address in _ways():
+        with address as there:
+            cost = _cost(there)
+        after = _cost(None)
+        yield way, 2 * cost.training / (before.training + after.training) - 1, cost
+        before = after
+
+
+def _ways() -> Iterator[tuple[str, AbstractContextManager[str]]]:
+    from tests.faults.outages import OUTAGES  # noqa: PLC0415 (it imports MLflow, and a training must do so itself)
+
     with tempfile.TemporaryDirectory() as folder:
-        yield "no tracking", _cost(None)
         for way in ("a new database in this folder", "the same when it is there"):
-            yield way, _cost(f"sqlite:///{folder}/mlflow.db")
+            yield way, nullcontext(f"sqlite:///{folder}/mlflow.db")
         for outage in OUTAGES:
-            with Server(Path(folder) / outage.__name__) as server, outage(server) as address:
-                yield f"a server {outage.__name__.replace('_', ' ')}", _cost(address)
+            with Server(Path(folder) / outage.__name__) as server:
+                yield f"a server {outage.__name__.replace('_', ' ')}", outage(server)
 
 
 def _cost(address: str | None) -> Cost:
-    """Train in a new process, as a stage does: MLflow must be imported there."""
+    """Train in a new process, as a stage does, when a server that has just been started has no more to do."""
+    while psutil.cpu_percent(_SETTLED) > _BUSY:
+        pass
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(_train, address).result()
 

@@ -14,7 +14,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Self
 
-import psutil
 import requests
 
 from tests.copies import Process, family
@@ -61,11 +60,6 @@ class Server:
         """Let no file of it grow beyond some bytes, as if the disk were full."""
         for number in self._family:
             resource.prlimit(number, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-
-    @property
-    def cpu(self) -> float:
-        """Seconds of CPU time that its processes have taken."""
-        return sum(sum(psutil.Process(number).cpu_times()[:2]) for number in self._family)
 
     def kill(self) -> None:
         """End it and all its processes at once."""
