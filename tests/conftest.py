@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(autouse=True)
-def _few_threads():
+def _few_threads() -> None:
     torch.set_num_threads(1)
 
 

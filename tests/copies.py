@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from hashlib import sha256
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pandas as pd
 import psutil
@@ -19,7 +19,7 @@ from dl4ia.runs import Layout
 from tests.conftest import ROOT, few_digits, write_data
 
 Process = subprocess.Popen[str]
-Change = Callable[[dict], None]
+Change = Callable[[dict[str, Any]], None]
 
 _LEFT_OUT = ("DL4IA", "MLFLOW_TRACKING", "DVC")
 _END = 600  # seconds that anything here may take

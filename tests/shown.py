@@ -29,7 +29,8 @@ def _of(run: Run, client: MlflowClient) -> Iterator[tuple[object, ...]]:
     yield from (("tag", *pair) for pair in run.data.tags.items() if pair[0] not in _OF_ITS_OWN)
     for name in run.data.metrics:
         yield from (("point", name, metric.step, metric.value) for metric in client.get_metric_history(number, name))
-    yield from (("dataset", found.dataset.name, found.dataset.digest) for found in run.inputs.dataset_inputs)
+    datasets = run.inputs.dataset_inputs if run.inputs else []
+    yield from (("dataset", found.dataset.name, found.dataset.digest) for found in datasets)
     with TemporaryDirectory() as folder:
         for top in client.list_artifacts(number):
             client.download_artifacts(number, top.path, folder)

@@ -2,8 +2,8 @@
 
 import resource
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -67,10 +67,11 @@ def full(server: Server) -> Iterator[str]:
     server.limit(resource.RLIM_INFINITY)
 
 
-OUTAGES = (down_at_the_start, dying_in_the_middle, slow_to_answer, refusing_all, full)
+Outage = Callable[[Server], AbstractContextManager[str]]
+OUTAGES: tuple[Outage, ...] = (down_at_the_start, dying_in_the_middle, slow_to_answer, refusing_all, full)
 
 
-def inflict(folder: Path, base: Path, iterations: int, outages: tuple = OUTAGES) -> Fault:
+def inflict(folder: Path, base: Path, iterations: int, outages: tuple[Outage, ...] = OUTAGES) -> Fault:
     """Train and evaluate through each outage, then publish: the restored server must have what one without has."""
     scene = a_training(base, iterations)
     calm = scene.make(folder / "calm")

@@ -3,6 +3,7 @@
 import subprocess
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tests.conftest import ROOT
 from tests.copies import Copy
@@ -16,7 +17,7 @@ _OF_DATA = ("params.yaml", "out")
 def a_training(base: Path, iterations: int) -> Torment:
     """Two seeds of a variant with all that a checkpoint must hold: batch norm, AdamW, rotations."""
 
-    def change(params: dict) -> None:
+    def change(params: dict[str, Any]) -> None:
         params["variants"] = {VARIANT: params["variants"][VARIANT]}
         settings = params["variants"][VARIANT]["settings"]
         settings |= {"seeds": [0, 1], "iterations": iterations, "evaluate_every": max(1, iterations // 20)}
@@ -30,7 +31,7 @@ def a_training(base: Path, iterations: int) -> Torment:
 def a_search(base: Path, iterations: int) -> Torment:
     """The eight points of a grid, over two folds."""
 
-    def change(params: dict) -> None:
+    def change(params: dict[str, Any]) -> None:
         study = params["studies"]["lambda"]
         study |= {"iterations": iterations, "evaluate_every": max(1, iterations // 4)}
         study["objective"] = {"kind": "folds", "strategy": "random", "folds": 2}
@@ -42,7 +43,7 @@ def a_search(base: Path, iterations: int) -> Torment:
 def a_reproduction(iterations: int) -> Torment:
     """`dvc repro` from nothing: data, splits, a study, variants of both tasks and the study's winner, the report."""
 
-    def change(params: dict) -> None:
+    def change(params: dict[str, Any]) -> None:
         params["data"]["source"] = "stand-in"  # and nothing is asked of any network
         params["variants"] = {name: params["variants"][name] for name in ("mnist-fc", VARIANT)}
         for task in ("mnist", "warwick"):
