@@ -1,6 +1,6 @@
 """What tracking costs a training: MLflow's database in this folder, and servers that fail.
 
-`python -m benchmarks.tracking`, from the project's root, on a machine with nothing else to do; 35 minutes on two
+`python -m benchmarks.tracking`, from the project's root, on a machine with nothing else to do; 38 minutes on two
 cores. All of it trains the same two seeds of `warwick-start` on the images in out/dataset, in a folder that is
 thrown away. Figures are medians over rounds in which all take their turn: the seconds that the trainings take, as
 ratios to those without tracking just before and just after, as any machine that others use too is now faster and now

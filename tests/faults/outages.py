@@ -1,4 +1,4 @@
-"""MLflow fails in every way while runs are trained: they must not notice, and `make publish` must complete the rest."""
+"""MLflow fails in every way while runs are trained and evaluated: `make publish` must complete what it then lacks."""
 
 import resource
 import time
