@@ -93,13 +93,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def refusing(after: float = 0) -> Iterator[str]:
-    """Yield the address of something that answers 500 to all, after some seconds."""
+def refusing() -> Iterator[str]:
+    """Yield the address of something that answers 500 to all."""
 
     class Refuse(BaseHTTPRequestHandler):
         def _refuse(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            time.sleep(after)
             self.send_response(500)
             self.send_header("Content-Length", "0")
             self.end_headers()
