@@ -1,50 +1,77 @@
 SHELL := /bin/bash
 PYTHON ?= python3
-BIN := .venv/bin
-export PATH := $(CURDIR)/$(BIN):$(PATH)
+PORT ?=
+REV ?= HEAD
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
-SERVER := mlflow server --host 127.0.0.1 --port 5000
 
-.PHONY: help setup demo demo-ui test torture lint repro ui dashboard publish
+# $(call mlflow,FOLDER): the MLflow UI on the runs of a folder, for this machine alone.
+mlflow = mlflow server --host 127.0.0.1 --port $(or $(PORT),5000) --workers 1 --backend-store-uri "sqlite:///$(1)/mlflow.db"
+# $(call dashboard,FOLDER): optuna-dashboard on the studies of a folder; optuna would create an empty database.
+dashboard = if [ -f "$(1)/studies.db" ]; \
+	then optuna-dashboard "sqlite:///$(1)/studies.db" --host 127.0.0.1 --port $(or $(PORT),8080); \
+	else echo "no study has been run here: dl4ia search STUDY" >&2; exit 1; fi
+
+.PHONY: help setup demo demo-ui demo-dashboard test test-all torture lint repro continue same report publish ui dashboard clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 
 setup: .venv/ready ## make .venv with all that is needed
 
 .venv/ready: requirements.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	.venv/bin/python -m pip install --quiet uv
+	.venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python -r requirements.lock
+	.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --editable .
 	@touch $@
 
-demo: setup ## the whole pipeline, small: one seed, few iterations, in out/demo
+demo: setup ## the whole pipeline, small, in out/demo
 	python -m pipeline.demo
 
-demo-ui: setup ## the MLflow UI on the demo's runs
-	$(SERVER) --backend-store-uri sqlite:///$(CURDIR)/out/demo/mlflow.db
+demo-ui: setup ## the MLflow UI on the demo's runs (PORT=5000)
+	$(call mlflow,$(CURDIR)/out/demo)
+
+demo-dashboard: setup ## optuna-dashboard on the demo's study (PORT=8080)
+	@$(call dashboard,$(CURDIR)/out/demo)
 
 test: setup ## run the tests
+	python -m pytest -m "not system"
+
+test-all: setup ## run the tests, and variations that take minutes
 	python -m pytest
 
-torture: setup ## kill, starve and spoil everything for real, and count what is lost
+torture: setup ## kill, starve and corrupt everything for real, and count what is lost
 	python -m tests.faults
 
-lint: setup ## style and types
+lint: setup ## style, types and the direction of imports
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports
 
-repro: setup ## rebuild every result that is out of date: `dvc repro`
+repro: setup ## rebuild every result that is out of date
 	dvc repro
 
-ui: publish ## the MLflow UI on this machine, http://127.0.0.1:5000
-	$(SERVER) --backend-store-uri sqlite:///$(CURDIR)/mlflow.db
+continue: setup ## the same where only the committed text is: compute what that lacks, and nothing else
+	dvc repro split
+	dvc repro --allow-missing
 
-dashboard: setup ## optuna-dashboard on the studies, http://127.0.0.1:8080
-	optuna-dashboard sqlite:///$(CURDIR)/studies.db --host 127.0.0.1 --port 8080
+same: setup ## show that the code of REV computes the same to the bit, so that nothing reruns (REV=HEAD)
+	python -m pipeline.same "$(REV)"
+
+report: setup ## results/*.csv and report/, from results/ alone
+	python -m pipeline.report
 
 publish: setup ## show every run and study on disk in MLflow
 	python -m pipeline.publish
+
+ui: publish ## the MLflow UI on this machine (PORT=5000)
+	$(call mlflow,$(CURDIR))
+
+dashboard: setup ## optuna-dashboard on the studies (PORT=8080)
+	@$(call dashboard,$(CURDIR))
+
+clean: ## remove what a demo and tests leave, no result
+	rm -rf out/demo dvc_plots .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,85 +1,92 @@
 """The whole pipeline, small, in one go: `python -m pipeline.demo`.
 
-Every study and variant, one seed and few iterations, below out/demo, with databases of its own: nothing that DVC tracks
-is touched. The published files are brought to data/ where they can be had, as by the download stage.
+A few variants that train in seconds, and a study of four trials, below out/demo: with a params.yaml and databases of
+its own, so that nothing that DVC tracks is touched. The published files are brought to data/ where they are available,
+as by the download stage.
 """
 
 from pathlib import Path
+from typing import Any
 
-from joblib import cpu_count
+from ruamel.yaml import YAML
 
 from dl4ia import config
-from dl4ia.config import Params, Study, Variant
-from dl4ia.data.datasets import prepare
-from dl4ia.data.splits import write_splits
-from dl4ia.experiment import experiments
-from dl4ia.parallel import Emit, run_side_by_side
-from dl4ia.progress import Bars, TrialBar
-from dl4ia.report.page import write_report
-from dl4ia.runs import Layout
-from dl4ia.search.run import run_study
-from dl4ia.search.storage import default_url
-from dl4ia.tracking.live import publish, views
-from dl4ia.train import forget_checkpoints, train_all
-from pipeline import stage
-from pipeline.evaluate import evaluate
+from dl4ia.cli import ending_in_one_line
+from dl4ia.runs.layout import Layout
+from dl4ia.stages import Pipeline
 
-_FRACTION = 20  # of the iterations of the real thing
-_STUDY_FRACTION = 50  # of a trial's
-_TRIALS = 6  # of a study that is no grid
-_POINTS = 5  # of each curve
+_ROOT = Path("out/demo")
+_ITERATIONS = {"mnist-fc": 200, "mnist-cnn": 200}  # of variants of params.yaml
+_GLANDS = "warwick-batch-norm", 150  # one more variant: the others need thousands to leave chance level
+_STUDY, _SEARCHED = "widths", "warwick-searched"
 _NOTICE = (
-    f"**A demonstration**: one seed and a {_FRACTION}th of the iterations. It shows what there is to see; its figures "
-    "are no results."
+    "**A demonstration**: a few variants, one seed each and few iterations. It shows what a report looks like; its "
+    "numbers are no results."
 )
 
 
 def main() -> None:
     """Write out/demo/."""
-    layout = Layout(Path("out/demo"))
-    params = small(config.load(root=layout.root))
-    prepare(Path("data"), layout.source.parent, params.data.source)
-    write_splits(layout.source.parent, layout.splits, params.split)
-    for name, study in params.studies.items():
-        with TrialBar(name) as bar:
-            run_study(name, study, layout, default_url(layout), cpu_count(), bar)
-    params = small(config.load(root=layout.root))  # with what the studies have found
-    todo = [item for name, variant in params.variants.items() for item in experiments(name, variant, layout)]
-    with Bars() as bars:
-        train_all(todo, bars)
-    jobs = [(name, variant, layout) for name, variant in params.variants.items()]
-    run_side_by_side(_evaluate, jobs, print)
-    forget_checkpoints(todo)
-    write_report(params, layout, _NOTICE)
-    count = publish(views(params, layout), layout)
-    print(f"report: {layout.report / 'report.md'}\nMLflow: {count} runs and studies, `make demo-ui` shows them")  # noqa: T201
+    layout = Layout(_ROOT)
+    _write_params(_ROOT / "params.yaml")
+    before = _pipeline(layout)
+    before.download()
+    before.split()
+    before.search(_STUDY)
+    pipeline = _pipeline(layout)  # with the settings that the study has found
+    pipeline.train(list(pipeline.params.variants))
+    pipeline.evaluate(list(pipeline.params.variants))
+    pipeline.report(_NOTICE)
+    pipeline.publish()
+    print(f"report: {layout.report / 'report.md'}; `make demo-ui` and `make demo-dashboard` show runs and trials")  # noqa: T201
 
 
-def _evaluate(job: tuple[str, Variant, Layout], _emit: Emit) -> None:
-    evaluate(*job)
+def _pipeline(layout: Layout) -> Pipeline:
+    return Pipeline(config.load(layout.root / "params.yaml", layout.root), layout)
 
 
-def small(params: Params) -> Params:
-    """Return the same experiments with the first seed alone and a fraction of the iterations, and small studies."""
-    variants = {}
-    for name, variant in params.variants.items():
-        settings = variant.settings
-        fewer = {
-            "seeds": settings.seeds[:1],
-            "iterations": max(1, settings.iterations // _FRACTION),
-            "evaluate_every": max(1, settings.iterations // _FRACTION // _POINTS),
-        }
-        variants[name] = variant.model_copy(update={"settings": settings.model_copy(update=fewer)})
-    studies = {name: _small(study) for name, study in params.studies.items()}
-    return params.model_copy(update={"variants": variants, "studies": studies})
+def _write_params(path: Path) -> None:
+    yaml = YAML()
+    content = yaml.load(Path("params.yaml"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    yaml.dump(small(content), path)
 
 
-def _small(study: Study) -> Study:
-    iterations = max(1, study.iterations // _STUDY_FRACTION)
-    trials = study.trials if study.sampler.kind == "grid" else _TRIALS
-    every = max(1, iterations // _POINTS)
-    return study.model_copy(update={"iterations": iterations, "evaluate_every": every, "trials": trials})
+def small(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the content of params.yaml with the variants and the study of the demonstration alone."""
+    variants = {name: content["variants"][name] for name in _ITERATIONS}
+    for name, iterations in _ITERATIONS.items():
+        variants[name]["settings"] |= _budget(iterations)
+    glands, iterations = _GLANDS
+    variants[glands] = {
+        "task": "warwick",
+        "exercise": "2.4",
+        "about": "batch norm after each convolution, Adam",
+        "reported": {},
+        "settings": {
+            "optimizer": {"kind": "adam", "learning_rate": 0.01},
+            "network": {"batch_norm": True},
+            **_budget(iterations),
+        },
+    }
+    study = content["studies"][_STUDY]
+    study["space"]["network"] = {"width": [4, 8], "levels": [1, 2]}
+    study |= {"trials": 4, "objective": {"kind": "split", "strategy": "random"}, **_budget(50)}
+    searched = content["searched"][_SEARCHED]
+    searched["best"], searched["about"] = f"results/search/{_STUDY}/best.yaml", f"the best of the study {_STUDY}"
+    searched["settings"] |= _budget(iterations)
+    return content | {
+        "seeds": {task: [0] for task in content["seeds"]},
+        "variants": variants,
+        "studies": {_STUDY: study},
+        "searched": {_SEARCHED: searched},
+        "ensembles": {},
+    }
+
+
+def _budget(iterations: int) -> dict[str, int]:
+    return {"iterations": iterations, "evaluate_every": iterations // 10}
 
 
 if __name__ == "__main__":
-    stage(main)
+    ending_in_one_line(main)

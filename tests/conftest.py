@@ -10,13 +10,15 @@ import torch
 
 from dl4ia import config
 from dl4ia.config import Params, Variant
-from dl4ia.data import builtin, mnist
 from dl4ia.data.imageset import ImageSet
-from dl4ia.data.splits import write_splits
-from dl4ia.runs import Layout
+from dl4ia.data.splits import STRATEGIES, SplitSizes, save_splits
+from dl4ia.runs.layout import Layout
+from dl4ia.tasks import TASKS
+from dl4ia.tasks.mnist_files import digit_set
 
 os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
 ROOT = Path(__file__).parents[1]
+SIZES = {"mnist": SplitSizes(seed=0, validation=50), "warwick": SplitSizes(seed=0, validation=0.2)}
 
 
 @pytest.fixture(autouse=True)
@@ -26,13 +28,13 @@ def _few_threads() -> None:
 
 @pytest.fixture(scope="session")
 def params() -> Params:
-    """The committed experiments, without what a study may have found in this working copy."""
+    """The committed experiments, without what a study has found: a working copy below tests/ has no results."""
     return config.load(ROOT / "params.yaml", ROOT / "tests")
 
 
 @pytest.fixture(scope="session")
 def glands() -> ImageSet:
-    return builtin.glands(("train", "test_a", "test_b"))
+    return TASKS["warwick"].stand_in(("train", "test_a", "test_b"))
 
 
 @pytest.fixture(scope="session")
@@ -50,20 +52,24 @@ def write_data(root: Path, digits: ImageSet, glands: ImageSet) -> Layout:
     """Write the datasets and splits of a working copy."""
     layout = Layout(root)
     digits.take(range(400)).save(layout.dataset("mnist", "train"))
-    mnist.digits(digits.images[400:], digits.targets[400:], "test").save(layout.dataset("mnist", "test"))
+    digit_set(digits.images[400:].astype(np.uint8), digits.targets[400:], "test").save(layout.dataset("mnist", "test"))
     glands.part("train").save(layout.dataset("warwick", "train"))
     glands.take(np.flatnonzero(glands.partition != "train")).save(layout.dataset("warwick", "test"))
-    origin = {"source": "stand-in", "sha256": {"train": "", "test": ""}}
-    layout.source.write_text(json.dumps({"mnist": origin, "warwick": origin}))
-    sizes = config.SplitSizes(seed=0, mnist_validation=50, warwick_validation=0.2)
-    write_splits(layout.source.parent, layout.splits, sizes)
+    for name, task in TASKS.items():
+        if name in SIZES:
+            layout.source(name).write_text(
+                json.dumps({"source": "stand-in", "sha256": dict.fromkeys(task.parts, "0" * 64)})
+            )
+            images = ImageSet.load(layout.dataset(name, "train"))
+            for strategy in task.strategies:
+                save_splits(layout.split(name, strategy), STRATEGIES[strategy](images, SIZES[name]))
     return layout
 
 
 def few_digits() -> ImageSet:
     """A few hundred digits of the stand-in."""
-    full = builtin.digits("test")
-    return mnist.digits(full.images[:600], full.targets[:600], "train")
+    full = TASKS["mnist"].stand_in(("test",))
+    return digit_set(full.images[:600].astype(np.uint8), full.targets[:600], "train")
 
 
 def shortened(variant: Variant, **changes: object) -> Variant:

@@ -1,87 +1,129 @@
 """The rules of the house."""
 
-import ast
+import re
 import subprocess
 import sys
 
 import pytest
+from importlinter.cli import lint_imports
 from ruamel.yaml import YAML
 
-from dl4ia.provenance import DECISIVE
+from dl4ia.config.settings import AddedCopies, Settings
+from dl4ia.config.variants import Row
 from tests.conftest import ROOT
 
-SOURCE = ROOT / "src" / "dl4ia"
-FLOORS = [
-    {"errors", "files", "config", "interrupts", "parallel", "records", "data", "metrics"},
-    {"training", "models", "runs"},
-    {"experiment", "provenance", "train", "evaluation", "tracking", "report", "progress"},
-    {"search"},
-    {"cli"},
-]
-CORE = ("data", "models", "training", "metrics")
+PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")
+RESULTS = {"confusion.csv", "curves.csv", "images.csv", "metrics.csv", "metrics.json", "runs.json"}
+STUDY_RESULTS = {"best.yaml", "curves.csv", "importances.csv", "trials.csv"}
 
 
-def imported(path):
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def stages(name):
+def stage(name):
     """Return a stage of dvc.yaml."""
-    stage = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"][name]
-    return stage.get("do", stage)
+    definition = PIPELINE["stages"][name]
+    return definition.get("do", definition)
 
 
-def floor(name):
-    return next(level for level, rooms in enumerate(FLOORS) if name in rooms)
+def names(entries):
+    """Return the paths of outputs, whose options DVC has beside them."""
+    return [next(iter(entry)) if isinstance(entry, dict) else entry for entry in entries]
 
 
-@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE)))
-def test_arrows_point_down(path):
-    room = path.relative_to(SOURCE).parts[0].removesuffix(".py")
-    if room == "__init__":
-        return
-    used = {name.split(".")[1] for name in imported(path) if name.startswith("dl4ia.")}
-    assert all(floor(other) <= floor(room) for other in used)
-    assert not any(name.split(".")[0] == "pipeline" for name in imported(path))
+def outputs(name, *, in_git):
+    """Return the outputs of a stage that git keeps, or that DVC does."""
+    entries = [entry for kind in ("outs", "metrics", "plots") for entry in stage(name).get(kind, [])]
+    kept = [entry for entry in entries if isinstance(entry, dict) and not next(iter(entry.values()))["cache"]]
+    return set(names(kept if in_git else [entry for entry in entries if entry not in kept]))
 
 
-@pytest.mark.parametrize("package", CORE)
-def test_the_core_runs_without_tracking_search_and_dvc(package):
-    for path in (SOURCE / package).rglob("*.py"):
-        assert not {name.split(".")[0] for name in imported(path)} & {"mlflow", "optuna", "dvc"}, path
+def test_imports_point_down(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert lint_imports(no_cache=True) == 0
 
 
 @pytest.mark.parametrize(
     ("module", "unused"),
-    [("pipeline.train", {"matplotlib", "mlflow", "optuna", "sklearn"}), ("dl4ia.search.run", {"mlflow", "sklearn"})],
+    [
+        ("dl4ia.cli", {"torch", "numpy", "pandas", "pydantic"}),
+        ("dl4ia.stages, dl4ia.runs.train", {"matplotlib", "mlflow", "optuna", "sklearn", "torchvision"}),
+        ("dl4ia.search.run", {"matplotlib", "mlflow", "sklearn", "torchvision"}),
+    ],
 )
 def test_what_takes_a_second_to_import_is_imported_where_it_is_used(module, unused):
-    told = subprocess.check_output([sys.executable, "-c", f"import sys, {module}; print(*sys.modules)"], text=True)
-    assert not {name.split(".")[0] for name in told.split()} & unused
+    loaded = subprocess.check_output([sys.executable, "-c", f"import sys, {module}; print(*sys.modules)"], text=True)
+    assert not {name.split(".")[0] for name in loaded.split()} & unused
 
 
-def test_dvc_retrains_on_just_the_sources_that_name_a_run():
-    sources = {dep.removeprefix("src/dl4ia/") for dep in stages("train")["deps"] if dep.startswith("src/")}
-    assert sources == set(DECISIVE)
-    assert stages("train-searched")["deps"] == stages("train")["deps"]
-
-
-def test_dvc_searches_again_on_just_the_sources_that_decide_a_trial():
-    sources = {dep.removeprefix("src/dl4ia/") for dep in stages("search")["deps"] if dep.startswith("src/")}
-    of_digits = {"metrics/classification.py", "models/classifiers.py"}
-    assert sources == set(DECISIVE) - of_digits | {"data/splits.py", "search/objective.py", "search/samplers.py"}
+def test_a_stage_script_is_short():
+    for path in (ROOT / "pipeline").glob("*.py"):
+        if path.name != "demo.py":
+            assert len(path.read_text().splitlines()) < 40, path
 
 
 def test_neither_search_nor_training_has_a_path_to_a_test_set():
     for name in ("split", "search", "train", "train-searched"):
-        assert not any("test" in dep for dep in stages(name)["deps"])
+        assert not any("test" in dependency for dependency in stage(name)["deps"])
+        assert all("test" not in str(parameter) for parameter in stage(name)["params"])
+    assert any("test" in dependency for dependency in stage("evaluate")["deps"])
 
 
-def test_the_winner_of_a_study_is_retrained_when_its_settings_change():
-    for name in ("train-searched", "evaluate-searched"):
-        assert {"${item.best}": ["settings"]} in stages(name)["params"]
+@pytest.mark.parametrize("name", sorted(PIPELINE["stages"].keys() - {"code"}))
+def test_every_stage_depends_on_the_version_of_its_code(name):
+    kind = name.split("-")[0]
+    key = kind if kind == "report" else f"{kind}.${{key}}"
+    assert {"results/code.json": [key]} in stage(name)["params"]
+
+
+@pytest.mark.parametrize("name", ["evaluate", "evaluate-searched", "evaluate-ensemble"])
+def test_results_are_text_that_git_keeps(name):
+    assert outputs(name, in_git=True) == {f"results/${{key}}/{file}" for file in RESULTS}
+    assert outputs(name, in_git=False) == {"out/evaluation/${key}"}
+
+
+def test_what_a_study_found_is_text_that_git_keeps():
+    assert outputs("search", in_git=True) == {f"results/search/${{key}}/{file}" for file in STUDY_RESULTS}
+
+
+def test_training_depends_on_its_settings_and_on_no_others():
+    assert stage("train")["params"][:3] == [
+        "seeds.${item.task}",
+        "defaults.${item.task}",
+        "variants.${key}.settings",
+    ]
+    assert {"${item.best}": ["settings"]} in stage("train-searched")["params"]
+    assert stage("train")["deps"] == stage("train-searched")["deps"] == stage("search")["deps"]
+
+
+def test_the_device_is_no_dependency():
+    assert not re.search(r"\bdevice\b", str(PIPELINE))
+
+
+@pytest.mark.parametrize("name", sorted(PIPELINE["artifacts"]))
+def test_an_artifact_is_the_model_of_a_variant(params, name):
+    _, _, variant, run, file = PIPELINE["artifacts"][name]["path"].split("/")
+    assert variant in params.variants
+    assert int(run.removeprefix("seed-")) in params.variants[variant].settings.seeds
+    assert file == "model.safetensors"
+
+
+def test_neutral_defaults_are_these():
+    """Keys leave out what is at its default: another default would change results without changing a key.
+
+    A setting that is added here is neutral: without it, a training is what it was before.
+    """
+    neutral = {
+        name: field.default if not hasattr(field.default, "model_dump") else field.default.model_dump()
+        for name, field in (Settings.model_fields | AddedCopies.model_fields | Row.model_fields).items()
+        if not field.is_required()
+    }
+    assert neutral == {
+        "schedule": {"kind": "constant"},
+        "loss": {"kind": "cross-entropy", "label_smoothing": 0.0},
+        "standardization": "training-set",
+        "added_copies": {"flips": False, "rotations": False},
+        "augmentation": (),
+        "ema_decay": 0.0,
+        "max_gradient_norm": None,
+        "flips": False,
+        "rotations": False,
+        "test_time": "none",
+    }

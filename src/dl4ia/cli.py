@@ -1,70 +1,136 @@
-"""The command line: `dl4ia search STUDY`, and how every command ends."""
+"""The command line: `dl4ia COMMAND`, and how every command of the project ends."""
 
 import argparse
+import os
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
+from typing import NoReturn
 
-from joblib import cpu_count
+from dl4ia.base.errors import UserError
+from dl4ia.execution.signals import Interrupted, raise_on_signals
 
-from dl4ia import config
-from dl4ia.errors import UserError
-from dl4ia.interrupts import Interrupted, listen
-from dl4ia.progress import SearchProgress, TrialBar
-from dl4ia.runs import Layout
+_EXAMPLES = """\
+examples:
+  dl4ia list                        variants and studies of params.yaml, and how many runs are trained
+  dl4ia train mnist-cnn             all its seeds, side by side; the same command resumes
+  dl4ia evaluate mnist-cnn          on the test set
+  dl4ia search joint --workers 2    a study; several such processes share the trials
+  dl4ia report                      results/*.csv and report/
 
+`dvc repro` runs all that is out of date, in order; see README.md.
+"""
 
-def main() -> None:
-    """Run what the command line asks for."""
-    parser = argparse.ArgumentParser(prog="dl4ia", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    command = commands.add_parser("search", help="run a study of params.yaml, or go on with it")
-    command.add_argument("study", metavar="STUDY", help="its name in params.yaml")
-    command.add_argument(
-        "--workers", metavar="N", default="auto", help="processes of one thread each (default: auto, all cores)"
-    )
-    command.add_argument("--storage", metavar="URL", help="database (default: studies.db in this folder)")
-    command.add_argument(
-        "--trials", metavar="N", help="how many trials it should come to (default: as params.yaml says)"
-    )
-    words = parser.parse_args()
-    ending_in_one_line(lambda: search(words.study, words.workers, words.storage, words.trials))
-
-
-def search(name: str, workers: str = "auto", storage: str | None = None, trials: str | None = None) -> None:
-    """Bring a study to its number of trials, showing them on the terminal and in MLflow; write out/search/<study>/."""
-    from dl4ia.search.run import run_study  # noqa: PLC0415 (Optuna takes a second to import)
-    from dl4ia.search.storage import default_url  # noqa: PLC0415
-    from dl4ia.tracking.live import Live  # noqa: PLC0415
-    from dl4ia.tracking.studies import StudyView  # noqa: PLC0415
-
-    layout, study = Layout(), config.load().study(name)
-    if trials is not None:
-        study = study.with_trials(_number("--trials", trials))
-    processes = cpu_count() if workers == "auto" else _number("--workers", workers)
-    if processes > cpu_count():
-        raise UserError(f"--workers: got {processes}, and this machine has {cpu_count()} cores")
-    with TrialBar(name) as bar, Live(layout) as live:
-
-        def observe(progress: SearchProgress) -> None:
-            bar(progress)
-            live(StudyView(name, study, layout))
-
-        run_study(name, study, layout, storage or default_url(layout), processes, observe)
+# Commands that run a stage: what they do, and the names that they take (none, some of all, or at least one).
+_STAGES = {
+    "code": ("write which version of the code each stage depends on: results/code.json", None),
+    "download": ("bring published files, or the stand-in, into arrays", ("TASK", "*")),
+    "split": ("choose the training images that validate", ("TASK", "*")),
+    "train": ("train all seeds of variants, or resume them", ("VARIANT", "+")),
+    "evaluate": ("measure trained variants and ensembles on the test sets", ("NAME", "+")),
+    "report": ("write the tables in results/, and the report", None),
+    "publish": ("show all runs and studies on disk in MLflow", None),
+    "list": ("list variants and studies, and how many runs are trained", None),
+}
 
 
-def ending_in_one_line(main: Callable[[], None]) -> None:
-    """Call `main`; what its user can mend ends in one line and exit code 1, Ctrl-C and SIGTERM with 130 and 143."""
-    listen()
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message}; see `{self.prog} --help`\n")
+
+
+def main(*words: str) -> None:
+    """Run a command (default: that of the command line) as the program of this process."""
     try:
-        main()
+        run(words or sys.argv[1:])
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            sys.stderr.write(f"{end.code}\n")
+        _end_process(1 if isinstance(end.code, str) else int(end.code or 0))
+    _end_process(0)
+
+
+def _end_process(code: int) -> NoReturn:
+    """End this process; at once if a thread still runs: a tracker that is slow, in C++, would make Python abort."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if threading.active_count() > 1:
+        os._exit(code)
+    sys.exit(code)
+
+
+def run(words: Sequence[str]) -> None:
+    """Run the command that `words` are; PyTorch is not imported before that is clear."""
+    arguments = _parser().parse_args(words)
+    ending_in_one_line(lambda: arguments.run(arguments))
+
+
+def ending_in_one_line(work: Callable[[], None]) -> None:
+    """Call `work`; what its user can correct ends in one line and exit code 1, Ctrl-C and SIGTERM with 130 and 143."""
+    raise_on_signals()
+    try:
+        work()
     except Interrupted as interrupted:
-        sys.stderr.write(f"stopped by {interrupted}: what was done is kept, and the same command goes on\n")
+        sys.stderr.write(f"stopped by {interrupted}: all that is done is kept, and the same command resumes\n")
         sys.exit(interrupted.code)
     except UserError as error:
         sys.exit(f"error: {error}")
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        sys.exit(f"error: {where}{error.strerror or error}; nothing was half-written, mend it and run again")
+        sys.exit(f"error: {where}{error.strerror or error}; no file is half-written: run the same command again")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="dl4ia",
+        description="Train, search, evaluate and compare the experiments of params.yaml.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, (about, names) in _STAGES.items():
+        command = commands.add_parser(name, help=about, description=about)
+        command.set_defaults(run=_run_stage, stage="overview" if name == "list" else name, names=None)
+        if names:
+            command.add_argument("names", metavar=names[0], nargs=names[1], help="as in params.yaml")
+    about = "run a study, or continue it"
+    search = commands.add_parser("search", help=about, description=about)
+    search.set_defaults(run=_search)
+    search.add_argument("study", metavar="STUDY", help="as in params.yaml")
+    search.add_argument("--workers", metavar="N", default="auto", help="processes of one thread (default: all cores)")
+    search.add_argument("--storage", metavar="URL", help="database (default: studies.db in this folder)")
+    search.add_argument("--trials", metavar="N", help="how many trials to reach (default: those of params.yaml)")
+    about = "show that the code of a revision computes the same as now, to the bit, and record that"
+    same = commands.add_parser("same", help=about, description=about)
+    same.set_defaults(run=_same)
+    same.add_argument("revision", metavar="REV", help="a commit, such as HEAD")
+    return parser
+
+
+def _run_stage(arguments: argparse.Namespace) -> None:
+    from dl4ia.stages import here  # noqa: PLC0415 (it imports PyTorch)
+
+    stage = getattr(here(), arguments.stage)
+    if arguments.names is None:
+        stage()
+    else:
+        stage(arguments.names)
+
+
+def _search(arguments: argparse.Namespace) -> None:
+    from dl4ia.stages import here  # noqa: PLC0415
+
+    trials = None if arguments.trials is None else _number("--trials", arguments.trials)
+    workers = None if arguments.workers == "auto" else _number("--workers", arguments.workers)
+    here().search(arguments.study, workers=workers, trials=trials, url=arguments.storage)
+
+
+def _same(arguments: argparse.Namespace) -> None:
+    from dl4ia.equivalence.comparison import stamp_if_same  # noqa: PLC0415
+
+    stamp_if_same(arguments.revision)
 
 
 def _number(option: str, text: str) -> int:

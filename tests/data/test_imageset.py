@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from dl4ia.base.errors import DataError
 from dl4ia.data.imageset import ImageSet
-from dl4ia.errors import DataError
 
 
 def test_a_set_is_read_as_it_was_written(tmp_path, glands):
@@ -19,7 +19,7 @@ def test_the_same_set_is_the_same_bytes(tmp_path, digits):
 
 
 @pytest.mark.parametrize("keep", [0, 10, 1000, -100])
-def test_a_torn_file_is_an_error_that_says_what_to_do(tmp_path, digits, keep):
+def test_a_truncated_file_is_an_error_that_says_what_to_do(tmp_path, digits, keep):
     path = tmp_path / "set.npz"
     digits.save(path)
     path.write_bytes(path.read_bytes()[:keep])

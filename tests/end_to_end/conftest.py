@@ -1,4 +1,4 @@
-"""A copy of the project with few and short variants, driven by its own commands."""
+"""A working copy of the project with short variants and one small study, driven by its own commands."""
 
 import os
 import signal
@@ -8,50 +8,49 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.copies import Copy, wait_until
+from tests.workspaces import Workspace, wait_until
 
-TRIALS = {"lambda": 8, "joint": 4}  # of each study
-KEPT = ("mnist-fc", "warwick-start", "warwick-combined-patient")
-SEARCHED = "warwick-searched"
+LEFT_OUT = ("results/", "report/", "tests/", "dvc.lock", "data.dvc")
+VARIANT, SEARCHED, STUDY = "warwick-start", "warwick-searched", "lambda"
+SEEDS = {VARIANT: (0, 1), SEARCHED: (0,)}
+TRIALS = 2
 
 
 def shorten(content: dict) -> None:
+    """Leave the glands: a variant, a study of two points, and the variant that takes its settings from there."""
     content["data"]["source"] = "stand-in"
-    content["variants"] = {name: content["variants"][name] for name in KEPT}
-    for task, iterations in (("mnist", 40), ("warwick", 10)):
-        content["defaults"][task] |= {"seeds": [0, 1], "iterations": iterations, "evaluate_every": iterations // 2}
-    content["studies"] = {name: content["studies"][name] for name in TRIALS}
-    for study in content["studies"].values():
-        study |= {"iterations": 2, "evaluate_every": 1, "objective": {"kind": "split", "strategy": "random"}}
-    content["studies"]["joint"]["trials"] = TRIALS["joint"]
-    content["variants"]["mnist-fc"]["settings"] |= {"iterations": 40, "evaluate_every": 20}
+    content["seeds"], content["split"] = {"warwick": [0, 1]}, {"warwick": content["split"]["warwick"]}
+    content["variants"] = {VARIANT: content["variants"][VARIANT]}
+    content["defaults"]["warwick"] |= {"iterations": 12, "evaluate_every": 6}
+    study = content["studies"][STUDY]
+    study |= {"sampler": {"kind": "random"}, "trials": TRIALS, "iterations": 4, "evaluate_every": 2}
+    study["objective"] = {"kind": "split", "strategy": "random"}
+    content["studies"] = {STUDY: study}
+    content["searched"][SEARCHED] |= {"best": f"results/search/{STUDY}/best.yaml"}
+    content["searched"][SEARCHED]["settings"] = {"seeds": [0]}
+    content["ensembles"] = {}
 
 
-def commit(copy: Copy, message: str) -> None:
-    copy.run("git", "add", "-A")
-    copy.run("git", "-c", "user.name=Test", "-c", "user.email=test@example.org", "commit", "-qm", message)
-
-
-def copied(target: Path) -> Copy:
-    files = subprocess.run(
-        ["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
+def project(root: Path) -> Workspace:
+    """Return a committed copy of the project, short, in which nothing has been run."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True, text=True
     )
-    left_out = ("results/", "report/", "tests/", "dvc.lock", "data.dvc")
-    names = [name for name in files.stdout.decode().split("\0") if name and not name.startswith(left_out)]
-    copy = Copy.of(ROOT, names, target, shorten)
-    copy.run("git", "init", "-q")
-    commit(copy, "Small")
-    return copy
+    names = [name for name in listed.stdout.split("\0") if name and not name.startswith(LEFT_OUT)]
+    workspace = Workspace.of(ROOT, [name for name in names if (ROOT / name).exists()], root, shorten)
+    workspace.run("git", "init", "-q")
+    workspace.commit("Small")
+    return workspace
 
 
 @pytest.fixture(scope="session")
-def reproduced(tmp_path_factory) -> Copy:
-    """The copy after a `dvc repro` that was killed in the middle, one that went on, and a commit of what was left."""
-    copy = copied(tmp_path_factory.mktemp("project"))
-    killed = copy.start("dvc", "repro")
-    wait_until(lambda: killed.poll() is not None or any(copy.root.glob("out/runs/*/seed-*/history.csv")))
+def reproduced(tmp_path_factory) -> Workspace:
+    """The working copy after a `dvc repro` that was killed in a training, another one, and a commit of the results."""
+    workspace = project(tmp_path_factory.mktemp("project") / "copy")
+    killed = workspace.start("dvc", "repro")
+    wait_until(lambda: killed.poll() is not None or any(workspace.root.glob("out/runs/*/seed-*/history.csv")))
     os.killpg(killed.pid, signal.SIGKILL)
     killed.communicate()
-    copy.run("dvc", "repro")
-    commit(copy, "Results")
-    return copy
+    workspace.repro()
+    workspace.commit("Results")
+    return workspace

@@ -1,10 +1,11 @@
-"""Everything that can go wrong, inflicted for real: `make torture`, a quarter of an hour on two cores.
+"""Everything that can go wrong, done for real: `make torture`, a quarter of an hour on two cores.
 
-Processes are killed, servers stopped, files spoilt; then the same commands are run again, and what they leave is
+Processes are killed, servers stopped, files corrupted; then the same commands are run again, and what they leave is
 compared with what an undisturbed run leaves. Prints a table and writes results/faults.csv; exits with 1 if anything was
 lost.
 """
 
+import logging
 import random
 import sys
 import tempfile
@@ -14,54 +15,54 @@ from pathlib import Path
 
 import pandas as pd
 
-from dl4ia import config
-from dl4ia.evaluation import evaluate_variant
-from dl4ia.experiment import Experiment
-from dl4ia.train import train
-from tests.conftest import ROOT, shortened
-from tests.copies import with_data
-from tests.faults import inputs, outages, scenes
+from tests.conftest import ROOT
+from tests.faults import outages, scenarios
+from tests.faults.inputs import outcomes
+from tests.faults.prepared import prepare
 from tests.faults.table import Fault, write
+from tests.faults.targets import TARGETS
+from tests.workspaces import with_data
 
 KILLS, SEED = 20, 0
 _AT_ONCE = 3  # on two cores: one waits, for a server or for a process to start
-_DIGITS = "mnist-batch-norm"
 
 
 def main() -> None:
-    """Inflict all."""
+    """Do all of it."""
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        there = Path(folder)
-        base = with_data(there / "base").root
-        torments = [scenes.a_reproduction(8), scenes.a_search(base, 20), scenes.a_training(base, 250)]
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            pending = [pool.submit(outages.inflict, there / "outages", base, 100)]  # the longest, and it waits most
-            pending += [
-                pool.submit(torment.inflict, there / torment.fault.replace(" ", "-"), KILLS, SEED)
-                for torment in torments
-            ]
-            pending.append(pool.submit(bad_inputs, there / "inputs"))
-            faults = [done.result() for done in pending]
+        faults = results(Path(folder), KILLS)
     write(faults, ROOT / "results" / "faults.csv")
     print(pd.DataFrame(faults).to_string(index=False))
     print(f"{time.monotonic() - started:.0f} s")
     sys.exit(any(fault.survived < fault.tried or fault.points_lost for fault in faults))
 
 
-def bad_inputs(folder: Path) -> Fault:
-    """Spoil every kind of file in every way."""
-    layout = with_data(folder)
-    variant = shortened(config.load(ROOT / "params.yaml", folder).variant(_DIGITS))
-    run = Experiment(_DIGITS, variant, 0, layout)
-    train(run, lambda _: None)
-    evaluate_variant(_DIGITS, variant, layout)
-    chance = random.Random(SEED)
-    kinds = inputs.victims(folder, run, 1)
-    met = [met for victim in kinds for met in inputs.attack(victim, chance)]
-    wrong = [f"{told}: {what}" for told, what in met if what]
-    note = "; ".join(wrong) or f"{len(kinds)} kinds of files, each refused in one line or read for what it says"
-    return Fault("bad input", len(met), len(met) - len(wrong), 0, note)
+def results(folder: Path, kills: int) -> list[Fault]:
+    """Return what came of every kind of fault, with so many kills of each command."""
+    base = with_data(folder / "base").root
+    commands = [scenarios.reproduction(8), scenarios.search(base, 20), scenarios.training(base, 250)]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        pending = [pool.submit(outages.inflict, folder / "outages", base, 100)]  # the longest, and it waits most
+        pending += [
+            pool.submit(command.run, folder / command.fault.replace(" ", "-"), kills, SEED) for command in commands
+        ]
+        pending.append(pool.submit(bad_inputs, base, folder / "inputs"))
+        return [done.result() for done in pending]
+
+
+def bad_inputs(base: Path, folder: Path) -> Fault:
+    """Corrupt every kind of file in every way."""
+    logging.getLogger("dl4ia.training.checkpoint").setLevel(logging.ERROR)  # it reports each bad checkpoint
+    prepared, chance = prepare(base, folder), random.Random(SEED)
+    tried = [
+        (f"{kind}: {description}", fault)
+        for kind, target in TARGETS.items()
+        for description, fault in outcomes(target(prepared), chance)
+    ]
+    wrong = [f"{description}: {fault}" for description, fault in tried if fault]
+    note = "; ".join(wrong) or f"{len(TARGETS)} kinds of files, each refused in one line or read for what it says"
+    return Fault("bad input", len(tried), len(tried) - len(wrong), 0, note)
 
 
 if __name__ == "__main__":

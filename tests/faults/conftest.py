@@ -1,12 +1,16 @@
-"""Data that all copies start from."""
+"""Data that all workspaces start from."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.copies import with_data
+from tests.conftest import ROOT, write_data
 
 
 @pytest.fixture(scope="session")
-def base(tmp_path_factory) -> Path:
-    return with_data(tmp_path_factory.mktemp("base")).root
+def base(tmp_path_factory, digits, glands) -> Path:
+    """A folder with params.yaml, a few hundred digits, the drawn glands and their splits; not to be changed."""
+    layout = write_data(tmp_path_factory.mktemp("base"), digits, glands)
+    shutil.copyfile(ROOT / "params.yaml", layout.root / "params.yaml")
+    return layout.root

@@ -8,14 +8,13 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from tests.copies import differing
-from tests.faults.scenes import VARIANT, a_training
+from tests.faults import scenarios
 from tests.faults.servers import Server, free_port, refusing, relay
 from tests.faults.table import Fault
-from tests.shown import shown
+from tests.tracking.contents import contents_of
+from tests.workspaces import differing
 
-TRAIN = ("python", "-m", "pipeline.train", VARIANT)
-EVALUATE = ("python", "-m", "pipeline.evaluate", VARIANT)
+EVALUATE = ("python", "-m", "pipeline.evaluate", scenarios.VARIANT)
 PUBLISH = ("python", "-m", "pipeline.publish")
 _SECONDS_A_CALL = 2
 _LIFE = 20  # calls that a dying server takes: of its last one nobody learns that it took it
@@ -30,7 +29,7 @@ def down_at_the_start(_server: Server) -> Iterator[str]:
 
 @contextmanager
 def dying_in_the_middle(server: Server) -> Iterator[str]:
-    """It is killed while it is told of a training."""
+    """It is killed while it receives a training."""
     server.start()
     calls = count(1)
 
@@ -73,23 +72,25 @@ OUTAGES: tuple[Outage, ...] = (down_at_the_start, dying_in_the_middle, slow_to_a
 
 def inflict(folder: Path, base: Path, iterations: int, outages: tuple[Outage, ...] = OUTAGES) -> Fault:
     """Train and evaluate through each outage, then publish: the restored server must have what one without has."""
-    scene = a_training(base, iterations)
-    calm = scene.make(folder / "calm")
-    for stage in (TRAIN, EVALUATE):
-        calm.run(*stage)
-    expected = shown(f"sqlite:///{calm.root}/mlflow.db")
+    scenario = scenarios.training(base, iterations)
+    stages = (scenario.command, EVALUATE)
+    undisturbed = scenario.make(folder / "undisturbed")
+    for stage in stages:
+        undisturbed.run(*stage)
+    expected = contents_of(f"sqlite:///{undisturbed.root}/mlflow.db")
     survived, lost = 0, 0
     for outage in outages:
-        copy = scene.make(folder / outage.__name__)
+        workspace = scenario.make(folder / outage.__name__)
         with Server(folder / f"server-{outage.__name__}") as server:
             with outage(server) as address:
-                for stage in (TRAIN, EVALUATE):
-                    copy.run(*stage, MLFLOW_TRACKING_URI=address)
+                for stage in stages:
+                    workspace.run(*stage, MLFLOW_TRACKING_URI=address)
             server.start()
-            assert shown(server.address) != expected, f"{outage.__name__} kept nothing from MLflow"
-            copy.run(*PUBLISH, MLFLOW_TRACKING_URI=server.address)
-            there = shown(server.address)
-        missing = differing(copy.results(), calm.results()) + ((there - expected) + (expected - there)).total()
+            assert contents_of(server.address) != expected, f"{outage.__name__} kept nothing from MLflow"
+            workspace.run(*PUBLISH, MLFLOW_TRACKING_URI=server.address)
+            contents = contents_of(server.address)
+        missing = differing(workspace.results(), undisturbed.results())
+        missing += ((contents - expected) + (expected - contents)).total()
         survived, lost = survived + (missing == 0), lost + missing
     note = ", ".join(outage.__name__.replace("_", " ") for outage in outages)
     return Fault("tracking outage", len(outages), survived, lost, note)

@@ -1,4 +1,4 @@
-"""An MLflow server as real as any, and what may stand between it and its clients."""
+"""A real MLflow server, and what may stand between it and its clients."""
 
 import os
 import resource
@@ -16,7 +16,7 @@ from typing import Self
 
 import requests
 
-from tests.copies import Process, family
+from tests.workspaces import Process, family
 
 _START = 60  # seconds
 _HOP_BY_HOP = {"connection", "transfer-encoding", "content-encoding", "content-length", "host"}
@@ -57,7 +57,7 @@ class Server:
             time.sleep(0.1)
 
     def limit(self, size: int) -> None:
-        """Let no file of it grow beyond some bytes, as if the disk were full."""
+        """Let none of its files grow beyond some bytes, as if the disk were full."""
         for number in self._family:
             resource.prlimit(number, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
@@ -78,7 +78,7 @@ class Server:
 
 
 def health(address: str) -> bool:
-    """Say whether a server answers."""
+    """Return whether a server answers."""
     try:
         return requests.get(f"{address}/health", timeout=1).ok
     except requests.RequestException:
@@ -94,7 +94,7 @@ def free_port() -> int:
 
 @contextmanager
 def refusing() -> Iterator[str]:
-    """Yield the address of something that answers 500 to all."""
+    """Yield the address of a server that answers 500 to everything."""
 
     class Refuse(BaseHTTPRequestHandler):
         def _refuse(self) -> None:
@@ -106,7 +106,7 @@ def refusing() -> Iterator[str]:
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _refuse  # noqa: N815 (as the base class calls them)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Print nothing."""
 
     with _listening(Refuse) as address:
         yield address
@@ -114,7 +114,7 @@ def refusing() -> Iterator[str]:
 
 @contextmanager
 def relay(server: Server, before_answer: Callable[[], None]) -> Iterator[str]:
-    """Yield the address of a way to `server` on which something happens to each call that it has answered."""
+    """Yield the address of a proxy of `server` that calls `before_answer` when the server has answered a request."""
 
     class Relay(BaseHTTPRequestHandler):
         def _pass_on(self) -> None:
@@ -135,7 +135,7 @@ def relay(server: Server, before_answer: Callable[[], None]) -> Iterator[str]:
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _pass_on  # noqa: N815
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Print nothing."""
 
     with _listening(Relay) as address:
         yield address
@@ -145,7 +145,7 @@ class _Quiet(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_: object) -> None:
-        """Say nothing of a client or a server that has gone meanwhile."""
+        """Print nothing about a client or a server that has gone meanwhile."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What was inflicted, and what came of it."""
+"""Which faults were caused, and what came of them."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path

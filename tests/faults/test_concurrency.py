@@ -1,39 +1,57 @@
-"""Everything at once on databases that are not there yet."""
+"""Several commands at once, on databases that do not exist yet."""
 
 import os
 import signal
 
-from dl4ia.runs import Layout
-from tests.copies import wait_until
-from tests.faults import scenes
+import optuna
+import pytest
+
+from dl4ia.execution.local import LocalProcesses
+from dl4ia.search.storage import default_url
+from tests.faults import scenarios, studies
 from tests.faults.servers import free_port, health
 from tests.faults.test_stops import states_in_mlflow
+from tests.workspaces import Workspace, wait_until
 
-HELD = "Unable to acquire lock"  # DVC's, and then who holds it
+HELD = "Unable to acquire lock"  # DVC's message, which goes on with who holds it
 
 
+def test_two_searches_that_start_at_once_share_the_trials_of_a_new_study(base, tmp_path):
+    workspace = Workspace.of(base, ["params.yaml", "out"], tmp_path / "workspace", lambda _params: None)
+    executor = LocalProcesses(2, one_thread_each=True)
+    executor.run(studies.search_alone, [workspace.root, workspace.root], lambda _: None)
+    study = optuna.load_study(study_name=studies.NAME, storage=default_url(workspace.layout))
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 8
+    assert len({tuple(trial.params.values()) for trial in study.trials}) == 8
+    assert len({trial.user_attrs["process"] for trial in study.trials}) == 2
+    assert workspace.layout.study(studies.NAME).status().state == "finished"
+    assert len(workspace.results()) == 8
+
+
+@pytest.mark.system
 def test_two_reproductions_a_search_and_the_ui_start_at_once(tmp_path):
-    copy = scenes.a_reproduction(40).make(tmp_path / "copy")
-    copy.run("dvc", "repro", "split")
+    workspace = scenarios.reproduction(40).make(tmp_path / "workspace")
+    workspace.run("dvc", "repro", "code", "split")
     port = free_port()
-    database = f"sqlite:///{copy.root}/mlflow.db"
+    database = f"sqlite:///{workspace.root}/mlflow.db"
     server = f"mlflow server --backend-store-uri {database} --host 127.0.0.1 --port {port}"
-    ui = copy.start("sh", "-c", f"python -m pipeline.publish && {server}")  # as `make ui` does
-    targets = ("train@mnist-fc", f"train@{scenes.VARIANT}", "search@joint")
-    both = {target: copy.start("dvc", "repro", "--single-item", target) for target in targets}
+    ui = workspace.start("sh", "-c", f"python -m pipeline.publish && {server}")  # as `make ui` does
+    targets = ("train@mnist-fc", f"train@{scenarios.VARIANT}", "search@joint")
+    started = {target: workspace.start("dvc", "repro", "--single-item", target) for target in targets}
     try:
-        for target, process in both.items():
-            said = process.communicate(timeout=300)[1]
+        for target, process in started.items():
+            errors = process.communicate(timeout=300)[1]
             if process.returncode:
-                assert HELD in said, said
-                assert "Traceback" not in said
-                copy.run("dvc", "repro", "--single-item", target)
+                assert HELD in errors, errors
+                assert "Traceback" not in errors
+                workspace.run("dvc", "repro", "--single-item", target)
         assert wait_until(lambda: health(f"http://127.0.0.1:{port}"), 60)
     finally:
         os.killpg(ui.pid, signal.SIGKILL)
         ui.communicate()
-    copy.run("python", "-m", "pipeline.publish")
-    states = states_in_mlflow(copy)
+    workspace.run("python", "-m", "pipeline.publish")
+    states = states_in_mlflow(workspace)
     assert len(states) == 2 + 2 + 1 + 4  # seeds of two variants, the study and its trials
     assert "RUNNING" not in states
-    assert all(Layout(copy.root).run(name, seed).finished for name in ("mnist-fc", scenes.VARIANT) for seed in (0, 1))
+    runs = [workspace.layout.run(name, seed) for name in ("mnist-fc", scenarios.VARIANT) for seed in (0, 1)]
+    assert {run.status().state for run in runs} == {"finished"}

@@ -1,64 +1,115 @@
 """A disk that is full, and one that may not be written to."""
 
 import os
+import resource
 import shutil
+import signal
+from contextlib import contextmanager
 
 import pytest
 
-from dl4ia.runs import RunDirectory
-from tests.copies import differing
-from tests.faults import scenes
+from dl4ia.cli import ending_in_one_line
+from dl4ia.runs.train import Experiment, train_all
+from tests.conftest import shortened
+from tests.faults import scenarios
+from tests.runs.inline import Inline
+from tests.workspaces import differing
 
 # Root may write anywhere, unless it gives up just that.
 UNPRIVILEGED = () if os.geteuid() else ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all")
+ROOM = 30 << 10  # bytes that a file may have
+REMEDY = "no file is half-written: resolve this, then run it again"
+
+
+@contextmanager
+def full_disk():
+    """Refuse to write more than `ROOM` bytes to a file."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def error_of_command(run) -> str:
+    """Call what a command calls, which must fail; return what it prints."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with pytest.raises(SystemExit) as ended:
+            ending_in_one_line(run)
+        return str(ended.value)
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def test_a_full_disk_is_reported_in_one_line_and_the_training_can_be_repeated(params, layout):
+    experiment = Experiment("mnist-cnn", shortened(params.variant("mnist-cnn")), 0, layout)
+
+    def train() -> None:
+        train_all([experiment], Inline(), lambda _: None)
+
+    with full_disk():
+        message = error_of_command(train)
+    folder = layout.checkpoints(experiment.run.config().key)
+    assert message.startswith(f"error: {folder}/")
+    assert message.endswith(f": File too large; {REMEDY}")
+    assert len(message.splitlines()) == 1
+    assert experiment.run.status().state == "failed"
+    assert not list(folder.iterdir())
+    train()
+    assert experiment.run.status().state == "finished"
+    assert len(experiment.run.history()) == 2
 
 
 @pytest.fixture(scope="module")
 def training(base):
-    return scenes.a_training(base, 60)
+    return scenarios.training(base, 60)
 
 
 @pytest.fixture(scope="module")
-def whole(training, tmp_path_factory):
-    copy = training.make(tmp_path_factory.mktemp("whole") / "copy")
-    copy.run(*training.command)
-    return copy
+def undisturbed(training, tmp_path_factory):
+    workspace = training.make(tmp_path_factory.mktemp("undisturbed") / "workspace")
+    workspace.run(*training.command)
+    return workspace
 
 
-def said_by(copy, *command) -> list[str]:
-    """Run a command that must fail; return what it said, without what it said of MLflow."""
-    process = copy.start(*command)
-    said = process.communicate(timeout=120)[1].splitlines()
-    assert process.returncode == 1, said
-    return [line for line in said if not line.startswith("MLflow at ")]
+def errors_of(workspace, *command) -> list[str]:
+    """Run a command that must fail; return what it printed to stderr, but for the note that it was not tracked."""
+    process = workspace.start(*command)
+    lines = process.communicate(timeout=120)[1].splitlines()
+    assert process.returncode == 1, lines
+    return [line for line in lines if not line.startswith("not tracked")]
 
 
-def test_a_full_disk_is_one_line_and_the_same_command_goes_on(training, whole, tmp_path):
-    copy = training.make(tmp_path / "copy")
-    (said,) = said_by(
-        copy, "bash", "-c", f"ulimit -f 30; exec {' '.join(training.command)}"
-    )  # KiB that a file may have
-    assert said.startswith("error: out/checkpoints/")
-    assert said.endswith(": File too large; nothing was half-written, mend it and run again")
-    assert not [path for path in copy.root.rglob(".*") if path.is_file()]
-    copy.run(*training.command)
-    assert differing(copy.results(), whole.results()) == 0
+@pytest.mark.system
+def test_the_command_that_met_a_full_disk_resumes(training, undisturbed, tmp_path):
+    workspace = training.make(tmp_path / "workspace")
+    limited = f"ulimit -f {ROOM >> 10}; exec {' '.join(training.command)}"
+    (message,) = errors_of(workspace, "bash", "-c", limited)
+    assert message.startswith("error: out/checkpoints/")
+    assert message.endswith(f": File too large; {REMEDY}")
+    assert not list(workspace.root.rglob(".partial-*"))
+    workspace.run(*training.command)
+    assert differing(workspace.results(), undisturbed.results()) == 0
 
 
+@pytest.mark.system
 @pytest.mark.skipif(bool(UNPRIVILEGED) and not shutil.which("setpriv"), reason="root may write anywhere")
-@pytest.mark.parametrize("folder", ["out", f"out/runs/{scenes.VARIANT}/seed-0"])
-def test_where_nothing_may_be_written_what_is_there_stays(training, whole, tmp_path, folder):
-    copy = training.make(tmp_path / "copy")
-    copy.run(*training.command)
-    shutil.rmtree(copy.root / "out" / "checkpoints")
-    closed = [path for path in [copy.root / folder, *(copy.root / folder).rglob("*")] if path.is_dir()]
+@pytest.mark.parametrize("folder", ["out", f"out/runs/{scenarios.VARIANT}/seed-0"])
+def test_what_exists_stays_where_nothing_may_be_written(training, undisturbed, tmp_path, folder):
+    workspace = training.make(tmp_path / "workspace")
+    workspace.run(*training.command)
+    shutil.rmtree(workspace.root / "out" / "checkpoints")
+    closed = [path for path in [workspace.root / folder, *(workspace.root / folder).rglob("*")] if path.is_dir()]
     for path in closed:
         path.chmod(0o555)
-    (said,) = said_by(copy, *UNPRIVILEGED, *training.command)
-    assert said.startswith("error: ")
-    assert "/out/" in said or said.startswith("error: out/")
-    assert said.endswith(": Permission denied; nothing was half-written, mend it and run again")
+    (message,) = errors_of(workspace, *UNPRIVILEGED, *training.command)
     for path in closed:
         path.chmod(0o755)
-    assert differing(copy.results(), whole.results()) == 0
-    assert all(RunDirectory(path).finished for path in copy.root.glob("out/runs/*/seed-0"))
+    assert message.startswith("error: ")
+    assert "out/" in message
+    assert message.endswith(f": Permission denied; {REMEDY}")
+    assert differing(workspace.results(), undisturbed.results()) == 0
+    assert workspace.layout.run(scenarios.VARIANT, 0).status().state == "finished"

@@ -1,8 +1,19 @@
-"""One outage of the five of `make torture`."""
+"""One outage of the five; the others are for `make test-all`, and all at length for `make torture`."""
+
+import pytest
 
 from tests.faults import outages
+
+_OTHERS = [outage for outage in outages.OUTAGES if outage is not outages.dying_in_the_middle]
 
 
 def test_a_server_that_dies_in_the_middle_has_all_of_it_once_after_publishing(base, tmp_path):
     fault = outages.inflict(tmp_path, base, 60, (outages.dying_in_the_middle,))
+    assert (fault.survived, fault.points_lost) == (1, 0)
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("outage", _OTHERS, ids=lambda outage: outage.__name__)
+def test_a_server_that_fails_otherwise_has_all_of_it_once_after_publishing(base, tmp_path, outage):
+    fault = outages.inflict(tmp_path, base, 60, (outage,))
     assert (fault.survived, fault.points_lost) == (1, 0)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, once and twice, at a training, a search and a whole reproduction."""
+"""Ctrl-C, once, to a training; SIGTERM, a second signal, searches and reproductions are for `make test-all`."""
 
 import os
 import shutil
@@ -10,122 +10,150 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 
-from dl4ia.runs import RunDirectory
-from tests.copies import alive, differing, family, wait_until
-from tests.faults import scenes
+from dl4ia.runs.run_directory import RunDirectory
+from dl4ia.search.storage import default_url
+from tests.faults import scenarios
+from tests.workspaces import alive, differing, family, wait_until
 
-ASKED = "what was done is kept, and the same command goes on"
-
-
-def begun(copy, process, pattern="out/checkpoints/**/*.checkpoint", count=2) -> bool:
-    """Wait until there are so many files, which tell that a training is well on its way; say whether it still is."""
-    wait_until(lambda: process.poll() is not None or len(list(copy.root.glob(pattern))) >= count)
-    return process.poll() is None
+STOPPED = "all that is done is kept, and the same command resumes"
+CHECKPOINTS = "out/checkpoints/**/*.checkpoint"
 
 
-def runs(copy) -> list[RunDirectory]:
-    return [RunDirectory(path) for path in copy.root.glob("out/runs/*/seed-*")]
+def wait_for(workspace, process, pattern, count=1) -> None:
+    """Wait until there are so many files; the command must still run then."""
+    assert wait_until(lambda: process.poll() is not None or len(list(workspace.root.glob(pattern))) >= count)
+    assert process.poll() is None, process.communicate()[1]
 
 
-def states_in_mlflow(copy) -> list[str]:
-    client = MlflowClient(f"sqlite:///{copy.root}/mlflow.db")
+def errors_of(process) -> list[str]:
+    """Wait for a command; return what it printed to stderr, but for the note that it was not tracked."""
+    lines = process.communicate(timeout=60)[1].splitlines()
+    return [line for line in lines if not line.startswith("not tracked")]
+
+
+def runs(workspace) -> list[RunDirectory]:
+    return [RunDirectory(path) for path in workspace.root.glob("out/runs/*/seed-*")]
+
+
+def states(workspace) -> set[str]:
+    return {run.status().state for run in runs(workspace)}
+
+
+def states_in_mlflow(workspace) -> list[str]:
+    client = MlflowClient(f"sqlite:///{workspace.root}/mlflow.db")
     ids = [experiment.experiment_id for experiment in client.search_experiments()]
     return [run.info.status for run in client.search_runs(ids)]
 
 
-@pytest.fixture(scope="module")
-def training(base):
-    return scenes.a_training(base, 250)
+def test_a_training_stopped_by_ctrl_c_saves_its_state_and_ends_in_one_line(tmp_path, base):
+    scenario = scenarios.training(base, 100_000, seeds=1)
+    workspace = scenario.make(tmp_path / "workspace")
+    workspace.edit_params(lambda params: params["variants"][scenarios.VARIANT]["settings"].update(evaluate_every=2))
+    process = workspace.start(*scenario.command, **scenarios.ALONE)
+    wait_for(workspace, process, "out/runs/*/*/history.csv")
+    processes = family(process)
+    os.killpg(process.pid, signal.SIGINT)
+    assert errors_of(process) == [f"stopped by SIGINT: {STOPPED}"]
+    assert process.returncode == 130
+    assert wait_until(lambda: not alive(processes), 5)
+    assert states(workspace) == {"stopped"}
+    assert list(workspace.root.glob(CHECKPOINTS))
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     ("number", "to_all", "code"),
     [(signal.SIGINT, True, 130), (signal.SIGTERM, False, 143)],
 )
-def test_a_training_that_is_asked_to_stop_says_where_it_stopped_and_goes_on(tmp_path, training, number, to_all, code):
-    copy = training.make(tmp_path / "copy")
-    process = copy.start(*training.command)
-    assert begun(copy, process)
-    there = family(process)
+def test_a_stopped_training_is_tracked_as_killed_and_resumed(tmp_path, base, number, to_all, code):
+    scenario = scenarios.training(base, 250)
+    workspace = scenario.make(tmp_path / "workspace")
+    process = workspace.start(*scenario.command)
+    wait_for(workspace, process, CHECKPOINTS, count=2)
+    processes = family(process)
     (os.killpg if to_all else os.kill)(process.pid, number)
-    said = process.communicate(timeout=60)[1]
+    assert errors_of(process) == [f"stopped by {number.name}: {STOPPED}"]
     assert process.returncode == code
-    assert said.splitlines() == [f"stopped by {number.name}: {ASKED}"]
-    assert wait_until(lambda: not alive(there), 5)  # the last is the one that tidies up after the pool
-    assert {run.status["state"] for run in runs(copy)} == {"stopped"}
-    assert states_in_mlflow(copy) == ["KILLED", "KILLED"]
-    copy.run(*training.command)
-    assert all(run.status["resumed_at"] > 0 for run in runs(copy))
-    assert set(states_in_mlflow(copy)) == {"FINISHED"}
+    assert wait_until(lambda: not alive(processes), 5)  # the last is the one that tidies up after the others
+    assert states(workspace) == {"stopped"}
+    assert states_in_mlflow(workspace) == ["KILLED", "KILLED"]
+    workspace.run(*scenario.command)
+    assert all(run.status().resumed_at > 0 for run in runs(workspace))
+    assert set(states_in_mlflow(workspace)) == {"FINISHED"}
     if number == signal.SIGINT:
-        whole = training.make(tmp_path / "whole")
-        whole.run(*training.command)
-        assert differing(copy.results(), whole.results()) == 0
+        undisturbed = scenario.make(tmp_path / "undisturbed")
+        undisturbed.run(*scenario.command)
+        assert differing(workspace.results(), undisturbed.results()) == 0
 
 
-def test_the_second_time_it_stops_at_once(tmp_path, training):
-    copy = training.make(tmp_path / "copy")
-    process = copy.start(*training.command)
-    assert begun(copy, process)
-    there = family(process)
-    for pid in there - {process.pid}:
-        if any("spawn_main" in word for word in psutil.Process(pid).cmdline()):
-            os.kill(pid, signal.SIGSTOP)  # a worker that does not hear that it should stop
+@pytest.mark.system
+def test_the_second_signal_ends_everything_at_once(tmp_path, base):
+    scenario = scenarios.training(base, 250)
+    workspace = scenario.make(tmp_path / "workspace")
+    process = workspace.start(*scenario.command)
+    wait_for(workspace, process, CHECKPOINTS, count=2)
+    processes = family(process)
+    workers = [pid for pid in processes - {process.pid} if psutil.Process(pid).ppid() != process.pid]
+    assert workers
+    for pid in workers:
+        os.kill(pid, signal.SIGSTOP)  # it does not notice that it should stop
     process.send_signal(signal.SIGINT)
     time.sleep(1)
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=5)
     assert process.returncode == 130
-    assert wait_until(lambda: not alive(there), 5)
-    copy.run(*training.command)
-    assert all(run.finished for run in runs(copy))
+    assert wait_until(lambda: not alive(processes), 5)
+    workspace.run(*scenario.command)
+    assert states(workspace) == {"finished"}
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("seconds", [0.5, 1.5])
-def test_before_there_is_anything_to_stop_it_just_ends(tmp_path, training, seconds):
-    copy = training.make(tmp_path / "copy")
-    process = copy.start(*training.command)
+def test_a_command_that_has_not_begun_ends_without_a_traceback(tmp_path, base, seconds):
+    scenario = scenarios.training(base, 250)
+    workspace = scenario.make(tmp_path / "workspace")
+    process = workspace.start(*scenario.command)
     time.sleep(seconds)
     os.killpg(process.pid, signal.SIGINT)
-    said = process.communicate(timeout=60)[1]
+    assert "Traceback" not in "".join(errors_of(process))
     assert process.returncode in (130, -signal.SIGINT)
-    assert "Traceback" not in said
 
 
-def test_a_search_that_is_asked_to_stop_drops_its_trials_and_tries_them_again(tmp_path, base):
-    scene = scenes.a_search(base, 30)
-    copy = scene.make(tmp_path / "copy")
-    process = copy.start(*scene.command)
-    assert begun(copy, process)
-    there = family(process)
+@pytest.mark.system
+def test_a_stopped_search_drops_its_trials_and_repeats_them(tmp_path, base):
+    scenario = scenarios.search(base, 30)
+    workspace = scenario.make(tmp_path / "workspace")
+    process = workspace.start(*scenario.command)
+    wait_for(workspace, process, CHECKPOINTS, count=2)
+    processes = family(process)
     os.killpg(process.pid, signal.SIGINT)
-    said = process.communicate(timeout=60)[1]
+    assert errors_of(process)[-1] == f"stopped by SIGINT: {STOPPED}"
     assert process.returncode == 130
-    assert said.splitlines()[-1] == f"stopped by SIGINT: {ASKED}"
-    assert wait_until(lambda: not alive(there), 5)  # the last is the one that tidies up after the pool
-    study = optuna.load_study(study_name="lambda", storage=f"sqlite:///{copy.root}/studies.db")
+    assert wait_until(lambda: not alive(processes), 5)
+    study = optuna.load_study(study_name="lambda", storage=default_url(workspace.layout))
     assert "RUNNING" not in {trial.state.name for trial in study.trials}
-    assert copy.layout.study("lambda").status["state"] == "stopped"
-    assert "RUNNING" not in states_in_mlflow(copy)
-    started = time.monotonic()
-    copy.run(*scene.command)
-    whole = scene.make(tmp_path / "whole")
-    whole.run(*scene.command)
-    assert differing(copy.results(), whole.results()) == 0
-    assert not list(copy.root.glob("out/checkpoints/*/*"))
-    assert time.monotonic() - started < 120
+    assert workspace.layout.study("lambda").status().state == "stopped"
+    assert "RUNNING" not in states_in_mlflow(workspace)
+    workspace.run(*scenario.command)
+    undisturbed = scenario.make(tmp_path / "undisturbed")
+    undisturbed.run(*scenario.command)
+    assert differing(workspace.results(), undisturbed.results()) == 0
+    assert not list(workspace.root.glob(CHECKPOINTS))
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_stage_stops_with_the_dvc_that_started_it(tmp_path, base, number):
-    copy = scenes.a_reproduction(200).make(tmp_path / "copy")
-    shutil.copytree(base / "out", copy.root / "out")
-    process = copy.start("dvc", "repro", "--single-item", f"train@{scenes.VARIANT}")
-    assert begun(copy, process, f"out/runs/{scenes.VARIANT}/*/history.csv")
-    there = family(process)
+    workspace = scenarios.reproduction(200).make(tmp_path / "workspace")
+    shutil.copytree(base / "out", workspace.root / "out")
+    workspace.run("dvc", "repro", "code")
+    process = workspace.start("dvc", "repro", "--single-item", f"train@{scenarios.VARIANT}")
+    wait_for(workspace, process, f"out/runs/{scenarios.VARIANT}/*/history.csv")
+    processes = family(process)
     (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
     process.communicate(timeout=60)
     assert process.returncode != 0
-    assert wait_until(lambda: not alive(there), 10)
-    assert any(run.status["state"] == "stopped" for run in runs(copy))
+    assert wait_until(lambda: not alive(processes), 10)
+    assert states(workspace) <= {"stopped", "running"}
+    assert "stopped" in states(workspace)

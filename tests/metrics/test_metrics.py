@@ -1,12 +1,10 @@
 import numpy as np
 import pytest
 import torch
-from scipy import stats
 from sklearn import metrics as reference
 
 from dl4ia.metrics import segmentation
 from dl4ia.metrics.classification import confusion_matrix, correct
-from dl4ia.metrics.statistics import summarize
 
 PAIRS = [
     (segmentation.dice, reference.f1_score),
@@ -26,16 +24,16 @@ def masks(seed, count=7, side=9):
 @pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=lambda function: function.__name__)
 @pytest.mark.parametrize("seed", range(5))
 def test_each_image_scores_as_in_scikit_learn(ours, theirs, seed):
-    guesses, truth = masks(seed)
-    expected = [theirs(t.flatten(), g.flatten()) for g, t in zip(guesses, truth, strict=True)]
-    np.testing.assert_allclose(ours(segmentation.count(guesses, truth)), expected, rtol=1e-6)
+    predicted, actual = masks(seed)
+    expected = [theirs(t.flatten(), g.flatten()) for g, t in zip(predicted, actual, strict=True)]
+    np.testing.assert_allclose(ours(segmentation.count(predicted, actual)), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=lambda function: function.__name__)
 def test_pooled_scores_are_over_all_pixels(ours, theirs):
-    guesses, truth = masks(0)
-    found = ours(segmentation.pooled(segmentation.count(guesses, truth)))
-    np.testing.assert_allclose(found, theirs(truth.flatten(), guesses.flatten()), rtol=1e-6)
+    predicted, actual = masks(0)
+    result = ours(segmentation.pooled(segmentation.count(predicted, actual)))
+    np.testing.assert_allclose(result, theirs(actual.flatten(), predicted.flatten()), rtol=1e-6)
 
 
 EMPTY, FULL = torch.zeros(1, 4, 4).long(), torch.ones(1, 4, 4).long()
@@ -49,53 +47,34 @@ def test_a_measure_is_one_when_both_masks_are_empty_and_zero_when_one_is(measure
 
 
 def test_the_mean_over_images_does_not_depend_on_the_batches():
-    guesses, truth = masks(1)
-    whole = segmentation.dice(segmentation.count(guesses, truth))
+    predicted, actual = masks(1)
+    whole = segmentation.dice(segmentation.count(predicted, actual))
     ragged = [
-        segmentation.dice(segmentation.count(*pair)) for pair in zip(guesses.split(3), truth.split(3), strict=True)
+        segmentation.dice(segmentation.count(*pair)) for pair in zip(predicted.split(3), actual.split(3), strict=True)
     ]
     assert torch.equal(torch.cat(ragged), whole)
 
 
 def test_image_dice_takes_the_larger_logit():
     logits = torch.randn(3, 2, 8, 8)
-    truth = torch.randint(2, (3, 8, 8))
-    expected = segmentation.dice(segmentation.count(logits.argmax(1), truth))
-    assert torch.equal(segmentation.image_dice(logits, truth), expected)
+    actual = torch.randint(2, (3, 8, 8))
+    expected = segmentation.dice(segmentation.count(logits.argmax(1), actual))
+    assert torch.equal(segmentation.image_dice(logits, actual), expected)
 
 
-def test_two_dead_logits_are_background():
+def test_two_equal_logits_are_background():
     assert segmentation.image_dice(torch.zeros(1, 2, 4, 4), FULL).item() == 0
 
 
 @pytest.mark.parametrize("count", [0, 1, 257])
 def test_the_confusion_matrix_is_scikit_learns(count):
     rng = np.random.default_rng(count)
-    labels, guesses = rng.integers(0, 10, (2, count))
-    found = confusion_matrix(torch.from_numpy(labels), torch.from_numpy(guesses), 10).numpy()
-    expected = reference.confusion_matrix(labels, guesses, labels=range(10)) if count else np.zeros((10, 10))
-    np.testing.assert_array_equal(found, expected)
+    labels, predicted = rng.integers(0, 10, (2, count))
+    result = confusion_matrix(torch.from_numpy(labels), torch.from_numpy(predicted), 10).numpy()
+    expected = reference.confusion_matrix(labels, predicted, labels=range(10)) if count else np.zeros((10, 10))
+    np.testing.assert_array_equal(result, expected)
 
 
 def test_correct_compares_the_largest_logit():
     logits = torch.tensor([[0.0, 2.0], [3.0, 1.0]])
     assert correct(logits, torch.tensor([1, 1])).tolist() == [1, 0]
-
-
-def test_the_interval_is_students():
-    values = [0.97, 0.98, 0.985]
-    found = summarize(values)
-    low, high = stats.t.interval(0.95, 2, np.mean(values), stats.sem(values))
-    np.testing.assert_allclose(
-        (found.mean, found.sd, found.low, found.high), (np.mean(values), np.std(values, ddof=1), low, high)
-    )
-
-
-def test_one_value_has_a_mean_and_no_spread():
-    found = summarize([0.5])
-    assert found.mean == 0.5
-    assert np.isnan([found.sd, found.low, found.high]).all()
-
-
-def test_no_value_has_nothing():
-    assert np.isnan(summarize([]).mean)

@@ -1,32 +1,35 @@
-"""Whichever write to MLflow fails, publishing again completes the rest, and nothing is there twice."""
+"""Whichever write to MLflow fails, updating again completes the rest, and nothing is there twice."""
 
 import shutil
 from contextlib import suppress
+from dataclasses import replace
 from functools import wraps
 from itertools import count
 
 import pytest
+from mlflow import pytorch
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-from dl4ia import config
-from dl4ia.errors import UserError
-from dl4ia.search.run import run_study
-from dl4ia.search.storage import default_url
-from dl4ia.tracking.client import connect
-from dl4ia.tracking.live import publish
-from dl4ia.tracking.runs import RunView
-from dl4ia.tracking.studies import StudyView
-from tests.search.conftest import _here, small
-from tests.shown import shown
+from dl4ia.runs.layout import Layout
+from dl4ia.tracking.mlflow import connect
+from dl4ia.tracking.tracker import OutageError
+from tests.tracking.contents import contents_of
+from tests.tracking.test_tracker_contract import finished, model, points, running
 
 WRITES = {
     SqlAlchemyStore: (
-        "create_run", "log_batch", "log_inputs", "log_outputs", "set_tag", "update_run_info", "create_logged_model",
-        "finalize_logged_model", "delete_logged_model",
+        "create_experiment", "set_experiment_tag", "create_run", "log_batch", "log_inputs", "log_outputs", "set_tag",
+        "update_run_info", "create_logged_model", "finalize_logged_model", "delete_logged_model", "delete_run",
     ),
     LocalArtifactRepository: ("log_artifacts",),
 }  # fmt: skip
+TRAINED = [finished(0.9, 0.5, files={"evaluation/confusion.csv": b"1,2\n"}, model=model())]
+AGAIN = [finished(0.8, 0.4, content="other weights", accuracy=0.6, files={"evaluation/confusion.csv": b"3\n"})]
+STUDY = [
+    running(key="study", name="study", state="finished", points=points(0.7), files={"best.yaml": b"x: 1\n"}),
+    finished(0.9, 0.5, key="study/0", name="study/trial-0", parent="study"),
+]
 
 
 class Writes:
@@ -58,52 +61,58 @@ class Writes:
         return wrapped
 
 
-@pytest.fixture(params=[False, True], ids=["without effect", "after it had its effect"])
-def writes(request, monkeypatch):
-    return Writes(monkeypatch, effective=request.param)
-
-
 @pytest.fixture
-def study(params, layout, monkeypatch) -> StudyView:
-    """A study of one trial."""
-    monkeypatch.setattr("dl4ia.search.run.run_side_by_side", _here)
-    width = {"network.width": config.Choices(kind="choices", choices=(2,))}
-    study = small(params.studies["joint"], trials=1, space=width)
-    run_study("study", study, layout, default_url(layout), 1, lambda _: None)
-    return StudyView("study", study, layout)
+def exported_once(tmp_path, monkeypatch):
+    """Save each model with what was saved for the first: to export one takes longer than all else."""
+    save, first = pytorch.save_model, tmp_path / "model"
+
+    def saved(network, path, **options):
+        if not first.exists():
+            save(network, first, **options)
+        shutil.copytree(first, path)
+
+    monkeypatch.setattr(pytorch, "save_model", saved)
 
 
-def test_of_a_run(evaluated, writes, monkeypatch):
-    each_fails_once(RunView(evaluated), evaluated.layout, writes, monkeypatch)
+@pytest.mark.parametrize(
+    ("before", "records", "least", "effective"),
+    [
+        pytest.param([], TRAINED, 14, False, id="run, without effect"),
+        pytest.param([], TRAINED, 14, True, id="run, after it had its effect", marks=pytest.mark.system),
+        pytest.param([], STUDY, 14, False, id="study, without effect", marks=pytest.mark.system),
+        pytest.param([], STUDY, 14, True, id="study, after it had its effect"),
+        pytest.param(TRAINED, AGAIN, 9, False, id="trained again, without effect", marks=pytest.mark.system),
+        pytest.param(TRAINED, AGAIN, 9, True, id="trained again, after it had its effect"),
+    ],
+)
+@pytest.mark.usefixtures("exported_once")
+def test_each_write_may_fail_once(before, records, least, effective, tmp_path, empty, monkeypatch):
+    layout = Layout(tmp_path)
+    shutil.copyfile(empty, tmp_path / "mlflow.db")
+    writes = Writes(monkeypatch, effective=effective)
 
+    def update(group, shown):
+        tracker = connect(layout)
+        for record in shown:
+            parent = record.parent and f"{group}-{record.parent}"
+            names = {"key": f"{group}-{record.key}", "group": replace(record.group, name=group), "parent": parent}
+            tracker.update(replace(record, **names))
 
-def test_of_a_study(study, writes, monkeypatch):
-    each_fails_once(study, study.layout, writes, monkeypatch)
+    def contents(group):
+        found = contents_of(f"sqlite:///{tmp_path}/mlflow.db", group)
+        return {entry: times for entry, times in found.items() if entry[1:3] != ("tag", "run_key")}
 
-
-def each_fails_once(view, layout, writes, monkeypatch):
-    databases = layout.root / "databases"
-    databases.mkdir()
-
-    def use(name):
-        address = f"sqlite:///{databases / name}"
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-        return address
-
-    use("empty.db")
-    connect(layout)
-    shutil.copyfile(databases / "empty.db", databases / "whole.db")
-    whole = use("whole.db")
-    publish([view], layout)
+    update("whole", before + records)
+    whole = contents("whole")
     for number in count(1):
-        shutil.copyfile(databases / "empty.db", databases / f"{number}.db")
-        address = use(f"{number}.db")
+        group = f"failing-{number}"
+        update(group, before)
         writes.until_one_fails, writes.failed = number, None
-        with suppress(UserError):
-            publish([view], layout)
+        with suppress(OutageError):
+            update(group, records)
         writes.until_one_fails = 0
-        publish([view], layout)
-        assert shown(address) == shown(whole), writes.failed
+        update(group, records)
+        assert contents(group) == whole, writes.failed
         if writes.failed is None:
             break
-    assert number > 10
+    assert number > least

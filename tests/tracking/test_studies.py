@@ -1,113 +1,206 @@
-import pytest
-from mlflow import MlflowClient
+"""Studies in MLflow: a run of the study, and under it one of each trial."""
 
-from dl4ia import config
-from dl4ia.search.run import run_study
-from dl4ia.search.storage import default_url
-from dl4ia.tracking.client import connect
+import platform
+import shutil
+
+import pytest
+
+from dl4ia.base.errors import RunError, UserError
+from dl4ia.config import Choices, Range, flat
+from dl4ia.execution.processes import this_process
+from dl4ia.runs.layout import Layout
 from dl4ia.tracking.live import publish
-from dl4ia.tracking.studies import StudyView
-from tests.search.conftest import _here, small
-from tests.tracking.test_runs import GONE
+from dl4ia.tracking.mlflow import connect
+from dl4ia.tracking.studies import StudyView, _value
+from tests.tracking.conftest import client_of, runs_of
+
+GONE = f"{platform.node()}/999999999/0.00"  # a process that has ended
+GROUP = "warwick-segmentation-search"
+SCORE = "final/validation_dice"
+
+
+def published(view):
+    """Return the run of a study and those of its trials, published."""
+    assert publish([view], view.layout) == 1
+    return split(runs_of(view.layout, GROUP), view)
+
+
+def split(runs, view):
+    parent = runs.pop(view.name)
+    return parent, {int(run.data.tags["trial"]): run for run in runs.values()}
+
+
+def trials_of(view):
+    return view.layout.study(view.name).table("trials").set_index("trial")
+
+
+def curve(view, run, name="curve/best_value"):
+    return [(metric.step, metric.value) for metric in client_of(view.layout).get_metric_history(run.info.run_id, name)]
+
+
+@pytest.fixture(scope="session")
+def public(tmp_path_factory, searched, empty):
+    """The study, published, to be read."""
+    root = tmp_path_factory.mktemp("public-study") / "copy"
+    shutil.copytree(searched.layout.root, root)
+    shutil.copyfile(empty, root / "mlflow.db")
+    view = StudyView("study", searched.study, Layout(root))
+    published(view)
+    return view
 
 
 @pytest.fixture
-def view(params, layout, monkeypatch) -> StudyView:
-    """A study some of whose trials fail, and some of whose trials are stopped."""
-    monkeypatch.setattr("dl4ia.search.run.run_side_by_side", _here)
-    folds = config.OnFolds(kind="folds", strategy="random", folds=2)
-    study = params.studies["joint"]
-    space = {
-        "network.width": config.Choices(kind="choices", choices=(4, 3, 2)),
-        "optimizer.learning_rate": config.Choices(kind="choices", choices=(0.03, 1e30, 0.01)),
-    }
-    pruner = study.pruner.model_copy(update={"startup": 1})
-    study = small(study, space=space, trials=9, sampler=config.Grid(kind="grid"), pruner=pruner, objective=folds)
-    run_study("study", study, layout, default_url(layout), 1, lambda _: None)
-    return StudyView("study", study, layout)
+def runs(public):
+    return split(runs_of(public.layout, GROUP), public)
 
 
-def shown(view, client=None):
-    client = client or MlflowClient(f"sqlite:///{view.layout.root}/mlflow.db")
-    found = client.get_experiment_by_name("warwick-segmentation")
-    runs = [client.get_run(run.info.run_id) for run in client.search_runs([found.experiment_id])]
-    parent = next(run for run in runs if "mlflow.parentRunId" not in run.data.tags)
-    return parent, {int(run.data.tags["trial"]): run for run in runs if run is not parent}
-
-
-def test_each_trial_is_a_run_under_its_study_and_its_state_is_told_apart(view):
-    publish([view], view.layout)
-    parent, children = shown(view)
-    trials = view.layout.study("study").table("trials").set_index("trial")
+def test_each_trial_is_a_run_under_its_study_and_states_are_kept_apart(public, runs):
+    parent, children = runs
+    trials = trials_of(public)
     assert {"complete", "pruned", "failed"} == set(trials["state"])
     statuses = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
     assert {number: run.info.status for number, run in children.items()} == trials["state"].map(statuses).to_dict()
     for number, run in children.items():
         assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
-        assert run.data.tags["state"] == trials.loc[number, "state"]
         assert run.data.params["optimizer.learning_rate"] == str(trials.loc[number, "optimizer.learning_rate"])
-        if trials.loc[number, "state"] == "complete":
-            assert run.data.metrics["final/validation/dice"] == trials.loc[number, "value"]
-            assert {"train/loss", "validation/dice"} <= set(run.data.metrics)
-    assert "DivergedError" in next(run for run in children.values() if run.info.status == "FAILED").data.tags["error"]
+        assert {"curve/train_loss", "curve/validation_dice"} <= set(run.data.metrics) or run.info.status == "FAILED"
+        assert (
+            run.data.metrics.get(SCORE) == trials["value"].astype(object).where(trials["value"].notna(), None)[number]
+        )
+    failed = next(run for run in children.values() if run.info.status == "FAILED")
+    assert failed.data.tags["error"].startswith("DivergedError")
 
 
-def test_the_study_has_the_pictures_and_the_best_value(view):
-    publish([view], view.layout)
-    parent, _ = shown(view)
-    client = MlflowClient(f"sqlite:///{view.layout.root}/mlflow.db")
-    artifacts = {artifact.path for artifact in client.list_artifacts(parent.info.run_id)}
-    assert {"best.yaml", "trials.csv", "history.png", "importances.png", "slices.png"} <= artifacts
+def test_the_study_has_its_best_value_over_the_trials_that_have_ended(public, runs):
+    trials = trials_of(public)
+    ended = trials.assign(ended=trials["started"] + trials["seconds"]).sort_values("ended", ignore_index=True)
+    complete = ended[ended["state"] == "complete"]
+    assert curve(public, runs[0]) == list(zip(complete.index + 1, complete["value"].cummax(), strict=True))
+    assert curve(public, runs[0], "curve/value") == list(zip(complete.index + 1, complete["value"], strict=True))
+    assert runs[0].data.metrics["curve/best_value"] == trials["value"].max()
+
+
+def test_the_study_has_its_tables_and_its_space(public, runs):
+    parent, _ = runs
+    files = {entry.path for entry in client_of(public.layout).list_artifacts(parent.info.run_id)}
+    assert files == {"best.yaml", "trials.csv", "curves.csv", "importances.csv"}
     assert parent.info.status == "FINISHED"
-    assert parent.data.metrics["final/validation/dice"] == view.layout.study("study").table("trials")["value"].max()
-    assert parent.data.params["space.network.width"] == "4, 3, 2"
+    assert parent.data.params["space.network.width"] == "4, 2"
+    assert parent.data.params["sampler.kind"] == "grid"
+    assert parent.data.tags["mlflow.source.name"] == "dl4ia search study"
 
 
-def test_parameters_are_named_as_those_of_variants(view, params):
-    publish([view], view.layout)
-    _, children = shown(view)
-    settings = config.flat(params.variants["warwick-combined"].settings.model_dump(mode="json"))
-    known = settings.keys() | {"optimizer.momentum", "variant", "seed"}
-    assert all(set(run.data.params) <= known for run in children.values())
+def test_curves_of_a_trial_are_means_over_its_folds(public, runs):
+    number, run = next(item for item in runs[1].items() if item[1].info.status == "FINISHED")
+    table = public.layout.study(public.name).table("curves")
+    expected = table[table["trial"] == number].groupby("step")["validation/dice"].mean()
+    assert curve(public, run, "curve/validation_dice") == list(expected.items())
 
 
-def test_publishing_twice_leaves_each_trial_and_each_point_once(view):
-    publish([view], view.layout)
-    before = shown(view)
-    publish([view], view.layout)
-    parent, children = shown(view)
-    assert parent.info.run_id == before[0].info.run_id
-    assert {run.info.run_id for run in children.values()} == {run.info.run_id for run in before[1].values()}
-    client = MlflowClient(f"sqlite:///{view.layout.root}/mlflow.db")
-    complete = next(run for run in children.values() if run.info.status == "FINISHED")
-    for name in ("train/loss", "final/validation/dice"):
-        steps = [metric.step for metric in client.get_metric_history(complete.info.run_id, name)]
+def test_parameters_are_named_as_those_of_variants(params, runs):
+    settings = flat(params.variant("warwick-combined").settings.deciding)
+    known = settings.keys() | {"optimizer.momentum", "study", "seed"}
+    assert all(set(run.data.params) <= known for run in runs[1].values())
+
+
+def test_publishing_twice_leaves_each_trial_and_each_point_once(study):
+    before, after = published(study), published(study)
+    assert after[0].info.run_id == before[0].info.run_id
+    assert {run.info.run_id for run in after[1].values()} == {run.info.run_id for run in before[1].values()}
+    complete = next(run for run in after[1].values() if run.info.status == "FINISHED")
+    for name in ("curve/train_loss", SCORE):
+        steps = [step for step, _ in curve(study, complete, name)]
         assert len(steps) == len(set(steps))
 
 
-def test_a_study_that_is_being_searched_is_running_and_one_that_was_left_is_killed(view):
-    directory = view.layout.study("study")
-    directory.write_status(directory.status | {"state": "running"})
-    client = connect(view.layout)
-    publish([view], view.layout)
-    assert shown(view, client)[0].info.status == "RUNNING"
-    directory.write_status(directory.status | {"process": GONE})
-    publish([view], view.layout)
-    assert shown(view, client)[0].info.status == "KILLED"
+def test_trials_that_end_later_are_added(study):
+    directory = study.layout.study(study.name)
+    trials = directory.table("trials")
+    directory.write_table("trials", trials.head(3))
+    first, few = published(study)
+    directory.write_table("trials", trials)
+    second, all_of_them = published(study)
+    assert (len(few), len(all_of_them)) == (3, len(trials))
+    assert second.info.run_id == first.info.run_id
+    assert curve(study, second)[-1][1] == trials["value"].max()
 
 
-def test_a_trial_that_was_sent_in_part_is_completed(view):
-    publish([view], view.layout)
-    client = MlflowClient(f"sqlite:///{view.layout.root}/mlflow.db")
-    _, children = shown(view)
-    complete = next(run for run in children.values() if run.info.status == "FINISHED")
+def test_a_study_that_is_searched_is_running_and_one_that_was_abandoned_is_stopped(study):
+    directory = study.layout.study(study.name)
+    directory.write_status(directory.status().model_copy(update={"state": "running", "process": this_process()}))
+    assert published(study)[0].info.status == "RUNNING"
+    directory.write_status(directory.status().model_copy(update={"process": GONE}))
+    assert published(study)[0].info.status == "KILLED"
+
+
+def test_a_trial_that_was_sent_in_part_is_completed(study):
+    _, children = published(study)
+    client = client_of(study.layout)
+    number, complete = next(item for item in children.items() if item[1].info.status == "FINISHED")
     client.delete_run(complete.info.run_id)
-    tags = {key: value for key, value in complete.data.tags.items() if key != "sent" and not key.startswith("mlflow.r")}
-    again = client.create_run(complete.info.experiment_id, complete.info.start_time, tags)
-    publish([view], view.layout)
-    _, children = shown(view)
-    run = children[int(complete.data.tags["trial"])]
+    tags = {"run_key": complete.data.tags["run_key"]}
+    again = client.create_run(complete.info.experiment_id, complete.info.start_time, tags, complete.info.run_name)
+    run = published(study)[1][number]
     assert run.info.run_id == again.info.run_id
     assert run.data.metrics == complete.data.metrics
     assert run.data.params == complete.data.params
     assert run.info.status == "FINISHED"
+
+
+def test_a_study_without_trials_is_shown(study):
+    directory = study.layout.study(study.name)
+    for name in ("trials", "curves"):
+        directory.write_table(name, directory.table(name).head(0))
+    parent, children = published(study)
+    assert children == {}
+    assert "curve/best_value" not in parent.data.metrics
+
+
+def test_a_trial_whose_point_is_not_known_is_shown(study):
+    directory = study.layout.study(study.name)
+    trials = directory.table("trials")
+    trials.loc[0, [*study.study.space, "value", "started", "seconds"]] = float("nan")
+    trials.loc[0, ["state", "error"]] = "failed", "interrupted"
+    directory.write_table("trials", trials)
+    run = published(study)[1][trials.loc[0, "trial"]]
+    assert (run.info.status, run.data.tags["error"]) == ("FAILED", "interrupted")
+    assert set(run.data.params) == {"study", "seed"}
+
+
+def test_a_table_with_a_state_that_there_is_not_is_refused(study):
+    directory = study.layout.study(study.name)
+    directory.write_table("trials", directory.table("trials").replace({"state": {"complete": "won"}}))
+    with pytest.raises(RunError, match=r"trials.csv: column 'state': got 'won', expected complete, pruned, failed"):
+        study.records(final=True)
+    with pytest.raises(UserError, match="study: .*trials.csv"):
+        publish([study], study.layout)
+
+
+@pytest.mark.parametrize(
+    ("dimension", "cell", "value"),
+    [
+        (Choices(kind="choices", choices=(2, 3)), 3.0, 3),
+        (Choices(kind="choices", choices=(False, True)), True, True),
+        (Choices(kind="choices", choices=("l2", "weight-decay")), "l2", "l2"),
+        (Range(kind="range", low=1, high=8, log=False), 4.0, 4),
+        (Range(kind="range", low=0.1, high=8.0, log=False), 4.0, 4.0),
+    ],
+)
+def test_values_of_a_table_are_those_of_params(dimension, cell, value):
+    assert (_value(dimension, cell), type(_value(dimension, cell))) == (value, type(value))
+
+
+def test_a_study_is_followed_with_few_calls(study, monkeypatch):
+    tracker = connect(study.layout)
+    for record in study.records(final=False):
+        tracker.update(record)
+    monkeypatch.setattr(tracker, "_client", None)
+    for record in study.records(final=False):
+        tracker.update(record)  # all is known
+
+
+def test_best_values_have_the_time_at_which_their_trial_ended(study):
+    (parent, *_) = study.records(final=False)
+    trials = trials_of(study)
+    assert parent.ended == pytest.approx((trials["started"] + trials["seconds"]).max())
+    assert parent.points["time"].is_monotonic_increasing

@@ -8,11 +8,16 @@ import pytest
 import torch
 from torch import nn
 
-from dl4ia.errors import StoppedError
-from dl4ia.experiment import TASKS
+from dl4ia.base.errors import StoppedError
+from dl4ia.data.augmentation import AUGMENTATIONS
+from dl4ia.metrics.classification import correct
 from dl4ia.training import checkpoint
-from dl4ia.training.checkpoint import Checkpoints
-from dl4ia.training.loop import Labelled, fit
+from dl4ia.training.averaging import WeightAverage
+from dl4ia.training.batches import Batches, Labelled
+from dl4ia.training.checkpoint import Checkpointer
+from dl4ia.training.loop import Recipe, Training, fit
+from dl4ia.training.losses import LOSSES
+from dl4ia.training.schedules import SCHEDULES
 
 ITERATIONS = 12
 
@@ -32,48 +37,63 @@ OPTIMIZERS = {
     "momentum": lambda parameters: torch.optim.SGD(parameters, 0.05, momentum=0.9, weight_decay=0.1),
     "adam": lambda parameters: torch.optim.AdamW(parameters, 0.01, weight_decay=0.1),
 }
+RICH = {
+    "schedule": SCHEDULES["one-cycle"].model_validate({"kind": "one-cycle"}),
+    "augmentation": [AUGMENTATIONS["affine"].model_validate({"kind": "affine", "degrees": 20.0, "shift": 0.1})],
+    "max_gradient_norm": 0.5,
+}  # what a resumed training must repeat beside the plain recipe
 
 
-def train(keeper, optimizer="adam"):
+def train(checkpointer, optimizer="adam", *, rich=False):
     """Return the weights and the curve, without its seconds."""
-    net, points = network(), []
-    fit(
-        net, OPTIMIZERS[optimizer](net.parameters()), images(), images(9), TASKS["mnist"], l2=0.01, batch_size=5,
-        iterations=ITERATIONS, evaluate_every=4, generator=torch.Generator().manual_seed(1), observe=points.append,
-        keeper=keeper,
+    model = network()
+    plain = {"schedule": SCHEDULES["constant"].model_validate({"kind": "constant"}), "augmentation": []}
+    recipe = Recipe(
+        iterations=ITERATIONS, batch_size=5, evaluate_every=4, l2=0.01, metric="accuracy", score=correct,
+        loss=LOSSES["cross-entropy"].model_validate({"kind": "cross-entropy"}),
+        **({"max_gradient_norm": None} | plain | (RICH if rich else {})),
     )  # fmt: skip
-    return net.state_dict(), [(point.step, point.epoch, point.metrics) for point in points]
+    generator = torch.Generator().manual_seed(1)
+    training = Training(
+        model, OPTIMIZERS[optimizer](model.parameters()), Batches(22, 5, generator), recipe, torch.device("cpu"),
+        WeightAverage(model, 0.9) if rich else None,
+    )  # fmt: skip
+    fit(training, images(), images(9), [] if checkpointer is None else [checkpointer])
+    return training.weights, [
+        (point.step, point.epoch, point.learning_rate, point.metrics) for point in training.points
+    ]
 
 
-class StoppedAt(Checkpoints):
+class StoppedAt(Checkpointer):
     """Checkpoints of a training that is asked to stop after some iterations, each of which is kept."""
 
     def __init__(self, folder, *steps) -> None:
         super().__init__(folder, lambda: self.now in steps)
         self.now = 0
 
-    def after_iteration(self, training, *, last):
+    def on_step(self, training):
         self.now = training.step
         self._next = 0.0
-        super().after_iteration(training, last=last)
+        super().on_step(training)
 
 
-def interrupted(folder, *steps, optimizer="adam"):
+def interrupted(folder, *steps, **kwargs):
     for step in steps:
         with pytest.raises(StoppedError, match=f"stopped after {step} iterations"):
-            train(StoppedAt(folder, step), optimizer)
+            train(StoppedAt(folder, step), **kwargs)
 
 
-def assert_same(found, expected):
-    assert found[1] == expected[1]
-    assert all(torch.equal(found[0][name], value) for name, value in expected[0].items())
+def assert_same(result, expected):
+    assert result[1] == expected[1]
+    assert all(torch.equal(result[0][name], value) for name, value in expected[0].items())
 
 
+@pytest.mark.parametrize("rich", [False, True])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("step", range(1, ITERATIONS))
-def test_a_training_that_was_stopped_anywhere_ends_as_if_it_had_not_been(tmp_path, optimizer, step):
-    interrupted(tmp_path, step, optimizer=optimizer)
-    assert_same(train(StoppedAt(tmp_path), optimizer), train(None, optimizer))
+def test_a_training_that_was_stopped_anywhere_ends_as_if_it_had_not_been(tmp_path, optimizer, step, rich):
+    interrupted(tmp_path, step, optimizer=optimizer, rich=rich)
+    assert_same(train(StoppedAt(tmp_path), optimizer, rich=rich), train(None, optimizer, rich=rich))
 
 
 def test_it_may_be_stopped_again_and_again(tmp_path):
@@ -81,19 +101,21 @@ def test_it_may_be_stopped_again_and_again(tmp_path):
     assert_same(train(StoppedAt(tmp_path)), train(None))
 
 
-def test_one_that_has_come_to_its_end_is_had_from_its_checkpoint(tmp_path, monkeypatch):
+def test_a_finished_training_is_restored_from_its_checkpoint(tmp_path, monkeypatch):
     expected = train(StoppedAt(tmp_path))
     monkeypatch.setattr(nn.Sequential, "forward", None)  # it would train
     assert_same(train(StoppedAt(tmp_path)), expected)
 
 
-def test_who_asks_to_stop_in_the_last_iteration_has_it_all(tmp_path):
+def test_a_training_that_is_asked_to_stop_in_its_last_iteration_is_complete(tmp_path):
     assert_same(train(StoppedAt(tmp_path, ITERATIONS)), train(None))
 
 
-def test_the_newest_two_are_kept(tmp_path):
+def test_the_newest_two_are_kept_and_of_a_finished_training_the_last(tmp_path):
+    interrupted(tmp_path, 7)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["000000006.checkpoint", "000000007.checkpoint"]
     train(StoppedAt(tmp_path))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["000000011.checkpoint", "000000012.checkpoint"]
+    assert [path.name for path in tmp_path.iterdir()] == ["000000012.checkpoint"]
 
 
 def cut(path):
@@ -111,7 +133,7 @@ def empty(path):
 
 
 def forge(path):
-    """Replace it by one of another network, whose digest is right."""
+    """Replace it by one of another network, with the right digest."""
     buffer = BytesIO()
     torch.save({"version": checkpoint._VERSION, "state": {"network": {"0.weight": torch.zeros(3)}}}, buffer)
     path.write_bytes(sha256(buffer.getvalue()).digest() + buffer.getvalue())
@@ -123,54 +145,54 @@ class Evil:
 
 
 def poison(path):
-    """Replace it by a pickle that runs code, whose digest is right."""
+    """Replace it by a pickle that runs code, with the right digest."""
     buffer = BytesIO()
     torch.save({"version": checkpoint._VERSION, "state": Evil()}, buffer)
     path.write_bytes(sha256(buffer.getvalue()).digest() + buffer.getvalue())
 
 
 @pytest.mark.parametrize("harm", [cut, flip, empty, forge, poison])
-def test_a_checkpoint_that_is_not_whole_is_reported_and_the_one_before_is_used(tmp_path, harm, caplog, monkeypatch):
+def test_a_damaged_checkpoint_is_reported_and_the_one_before_is_used(tmp_path, harm, caplog, monkeypatch):
     monkeypatch.chdir(tmp_path)
     interrupted(tmp_path, 7)
     newest, before = sorted(tmp_path.glob("*.checkpoint"), reverse=True)
     harm(newest)
-    keeper = StoppedAt(tmp_path)
+    checkpointer = StoppedAt(tmp_path)
     with caplog.at_level(logging.WARNING, "dl4ia"):
-        assert_same(train(keeper), train(None))
-    assert keeper.step == int(before.stem)
-    (said,) = (record.getMessage() for record in caplog.records)
-    assert said.startswith(f"{newest} is not used")
-    assert "\n" not in said
+        assert_same(train(checkpointer), train(None))
+    assert checkpointer.step == int(before.stem)
+    (message,) = (record.getMessage() for record in caplog.records)
+    assert message.startswith(f"{newest} is not used")
+    assert "\n" not in message
     assert not (tmp_path / "evil").exists()
 
 
 @pytest.mark.parametrize("harm", [cut, forge])
-def test_without_a_whole_one_it_starts_anew(tmp_path, harm):
+def test_without_a_readable_checkpoint_it_starts_from_the_beginning(tmp_path, harm):
     interrupted(tmp_path, 7)
     for path in tmp_path.glob("*.checkpoint"):
         harm(path)
-    keeper = StoppedAt(tmp_path)
-    assert_same(train(keeper), train(None))
-    assert keeper.step == 0
+    checkpointer = StoppedAt(tmp_path)
+    assert_same(train(checkpointer), train(None))
+    assert checkpointer.step == 0
 
 
-def test_one_of_another_version_is_not_used(tmp_path, monkeypatch, caplog):
+def test_a_checkpoint_of_another_version_is_not_used(tmp_path, monkeypatch, caplog):
     interrupted(tmp_path, 7)
-    monkeypatch.setattr(checkpoint, "_VERSION", "2")
+    monkeypatch.setattr(checkpoint, "_VERSION", "3")
     with caplog.at_level(logging.WARNING, "dl4ia"):
         assert_same(train(StoppedAt(tmp_path)), train(None))
-    assert "it is of version 1, PyTorch" in caplog.text
+    assert "it is of version 2, PyTorch" in caplog.text
 
 
 def test_saving_is_rare(tmp_path, monkeypatch):
-    train(Checkpoints(tmp_path, lambda: False))  # takes less than the two seconds between two checkpoints
+    train(Checkpointer(tmp_path, lambda: False))  # takes less than the two seconds between two checkpoints
     assert [path.stem for path in tmp_path.iterdir()] == [f"{ITERATIONS:09}"]
 
 
-def test_where_saving_takes_long_it_is_rarer(tmp_path, monkeypatch):
+def test_saving_is_rarer_where_it_takes_long(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "_write", lambda *_: time.sleep(0.1))
-    keeper = Checkpoints(tmp_path, lambda: False)
+    checkpointer = Checkpointer(tmp_path, lambda: False)
     started = time.perf_counter()
-    train(keeper)
-    assert keeper._next - started > 100 * 0.1
+    train(checkpointer)
+    assert checkpointer._next - started > 100 * 0.1

@@ -6,22 +6,22 @@ from typing import Any
 
 def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return nested sections as one, with dotted keys."""
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for key, value in nested.items():
-        found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return found
+        result |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return result
 
 
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
     """Return dotted keys as the sections that they stand for."""
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for key, value in flat.items():
         *sections, last = key.split(".")
-        place = found
+        place = result
         for section in sections:
             place = place.setdefault(section, {})
         place[last] = value
-    return found
+    return result
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,9 +8,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, JsonValue, NonNegativeInt, PositiveFloat, model_validator
 
-from dl4ia.config.sections import merged, nested
-from dl4ia.config.settings import Count, Size, Strict, WarwickSettings, WarwickVariant
-from dl4ia.errors import ConfigError
+from dl4ia.base.errors import ConfigError
+from dl4ia.base.schema import Count, Size, Strict
+from dl4ia.config.sections import flat, merged, nested
+from dl4ia.config.settings import Settings
+from dl4ia.config.variants import Variant
 
 Value = bool | int | float | str
 Point = Mapping[str, Value]  # a value for each dimension, by dotted key of the settings
@@ -41,7 +43,7 @@ class Range(Strict):
         return (self.low, self.high)
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """The range in words."""
         return f"{self.low} to {self.high}{', log' if self.log else ''}"
 
@@ -64,7 +66,7 @@ class Choices(Strict):
         return self.choices
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """The choices in words."""
         return ", ".join(map(str, self.choices))
 
@@ -120,6 +122,7 @@ class OnFolds(Strict):
 class Study(Strict):
     """A search: the trials are trained with `base` settings, overridden by a point of `space`."""
 
+    task: str
     about: str
     space: Annotated[dict[str, Annotated[Range | Choices, Field(discriminator="kind")]], Field(min_length=1)]
     base: dict[str, JsonValue]
@@ -169,9 +172,20 @@ class Study(Strict):
         """Return, nested as in params.yaml, the settings that `point` stands for."""
         return merged(self.base, nested(point))
 
-    def variant(self, point: Point) -> WarwickVariant:
+    def variant(self, point: Point) -> Variant:
         """Return what a trial at `point` trains; raises ValidationError where there is no such network."""
-        fixed = {"seeds": [self.seed], "iterations": self.iterations, "evaluate_every": self.evaluate_every}
-        fixed |= {"split": {"strategy": self.objective.strategy}}
-        settings = WarwickSettings.model_validate_json(json.dumps(self.settings_at(point) | fixed))
-        return WarwickVariant(task="warwick", exercise="2.2", about=self.about, reported={}, settings=settings)
+        given = {"seeds": [self.seed], "iterations": self.iterations, "evaluate_every": self.evaluate_every}
+        given |= {"split": {"strategy": self.objective.strategy}}
+        settings = Settings.model_validate_json(json.dumps(self.settings_at(point) | given))
+        return Variant(task=self.task, exercise="", about=self.about, reported={}, settings=settings)
+
+    @property
+    def fixed(self) -> dict[str, Any]:
+        """The settings that are not searched, by dotted key, without those at their neutral default.
+
+        Points that between them have every choice are looked at: which settings there are depends on the point.
+        """
+        fixed: dict[str, Any] = {}
+        for point in self.corners():
+            fixed |= flat(self.variant(point).settings.deciding)
+        return {key: value for key, value in sorted(fixed.items()) if key not in self.space}

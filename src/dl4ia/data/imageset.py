@@ -10,10 +10,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dl4ia import files
-from dl4ia.errors import DataError
+from dl4ia.base import atomic_files
+from dl4ia.base.errors import DataError
 
-_CLASSES = {1: 10, 3: 2}  # digits of images; background and gland of pixels
 _IMAGES = 4  # dimensions: number, channels, height, width
 _UNREADABLE = (ValueError, KeyError, EOFError, MemoryError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
@@ -43,18 +42,22 @@ class ImageSet:
         chosen = np.asarray(indices, dtype=np.int64)
         return type(self)(**{field.name: getattr(self, field.name)[chosen] for field in fields(self)})
 
+    def suits(self, shape: tuple[int, ...], classes: int) -> bool:
+        """Return whether each image has `shape` (channels, height, width) and each target is one of `classes`."""
+        return self.images.shape[1:] == shape and int(self.targets.max()) < classes
+
     def part(self, name: str) -> Self:
         """Return the images of one published part."""
         return self.take(np.flatnonzero(self.partition == name))
 
     def save(self, path: Path) -> None:
         """Write to `path` (.npz)."""
-        with files.replacing(path) as file:
+        with atomic_files.replacing(path) as file:
             np.savez(file, **{field.name: getattr(self, field.name) for field in fields(self)})
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read what `save` wrote; raise DataError if it is missing or torn."""
+        """Read what `save` wrote; raise DataError if it is missing, truncated or no image set."""
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 images = cls(**{field.name: arrays[field.name] for field in fields(cls)})
@@ -72,12 +75,10 @@ class ImageSet:
         if self.images.dtype not in (np.uint8, np.float32) or self.images.ndim != _IMAGES or not count:
             raise ValueError(f"images are {self.images.dtype} of shape {self.images.shape}")
         if not np.isfinite(self.images).all():
-            raise ValueError("images have values that are no finite numbers")
+            raise ValueError("images have values that are not finite")
         if self.targets.dtype != np.uint8 or self.targets.shape not in ((count,), (count, *self.images.shape[2:])):
             raise ValueError(f"targets are {self.targets.dtype} of shape {self.targets.shape}")
-        if self.targets.max() >= _CLASSES[self.targets.ndim]:
-            raise ValueError(f"targets name class {self.targets.max()}")
         for name, kind in (("names", "U"), ("groups", "i"), ("strata", "U"), ("partition", "U")):
-            found = getattr(self, name)
-            if found.dtype.kind != kind or found.shape != (count,):
-                raise ValueError(f"{name} are {found.dtype} of shape {found.shape}")
+            values = getattr(self, name)
+            if values.dtype.kind != kind or values.shape != (count,):
+                raise ValueError(f"{name} are {values.dtype} of shape {values.shape}")

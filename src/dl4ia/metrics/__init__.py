@@ -1,1 +1,1 @@
-"""How good a guess is, and how sure one can be of it."""
+"""Metrics of single images and of sets of images."""

@@ -9,6 +9,6 @@ def correct(logits: Tensor, labels: Tensor) -> Tensor:
     return (logits.argmax(dim=1) == labels).float()
 
 
-def confusion_matrix(labels: Tensor, guesses: Tensor, classes: int) -> Tensor:
-    """Count each (label, guess) pair: rows are true labels, columns are guesses, (classes, classes)."""
-    return torch.bincount(labels * classes + guesses, minlength=classes**2).view(classes, classes)
+def confusion_matrix(actual: Tensor, predicted: Tensor, classes: int) -> Tensor:
+    """Count each pair of classes (n,): rows are actual, columns predicted classes, (classes, classes)."""
+    return torch.bincount(actual * classes + predicted, minlength=classes**2).view(classes, classes)

@@ -1,7 +1,7 @@
-"""Pixels of the gland class: true and false positives and negatives of each image first, reduced later and by name.
+"""Pixels of the foreground class: counts of each image first, reduced later and by name.
 
 Averaging `dice(counts)` gives the mean over images, each weighing the same; `dice(pooled(counts))` is over all pixels.
-Where a ratio is 0/0, the image and the guess agree that there is nothing (1) or one of them is empty alone (0).
+Where a ratio is 0/0, it is 1 if mask and prediction agree that there is nothing, and 0 if one of them alone is empty.
 """
 
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ class Counts:
     true_negative: Tensor
 
 
-def count(guesses: Tensor, masks: Tensor) -> Counts:
-    """Compare guessed and true masks, both (n, height, width), nonzero where there is gland."""
-    guess, truth = guesses.bool().flatten(1), masks.bool().flatten(1)
-    hits, guessed, true = (guess & truth).sum(1), guess.sum(1), truth.sum(1)
-    return Counts(hits, guessed - hits, true - hits, truth.shape[1] - guessed - true + hits)
+def count(predicted: Tensor, masks: Tensor) -> Counts:
+    """Compare predicted and annotated masks, both (n, height, width), nonzero in the foreground."""
+    prediction, mask = predicted.bool().flatten(1), masks.bool().flatten(1)
+    hits, positive, annotated = (prediction & mask).sum(1), prediction.sum(1), mask.sum(1)
+    return Counts(hits, positive - hits, annotated - hits, mask.shape[1] - positive - annotated + hits)
 
 
 def pooled(counts: Counts) -> Counts:

@@ -1,99 +1,117 @@
-"""What the studies found, for the page: the space, the winner, how sure one can be, and what mattered."""
+"""The main findings in words: plain sentences without markup. All values come from `analysis`."""
 
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import pandas as pd
+from dl4ia.analysis.convergence import Verdict
+from dl4ia.analysis.reproduction import SHARE_TOLERANCE, Agreement, Reproduction
+from dl4ia.report import formats, names, sentences
 
-from dl4ia import files
-from dl4ia.config import Params, Study
-from dl4ia.report.studies import label
-from dl4ia.runs import Layout, StudyDirectory
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
-_CAPTIONS = {
-    "lambda": "validation Dice over λ", "widths": "validation Dice by first width and levels",
-    "history": "trials in order", "importances": "importance of each parameter",
-    "slices": "validation Dice over each parameter",
-    "parallel-coordinates": "every trial as a line through its parameters",
-}  # fmt: skip
-_TOLD = ["study", "trial", "state", "value", "seconds"]
-_TOP = 5  # trials shown
+    from dl4ia.analysis.comparisons import Best, Comparison
+    from dl4ia.report.collect import Report, TaskReport
 
 
-@dataclass(frozen=True)
-class Finding:
-    """A study as the page shows it: `top` are its best trials, `pictures` the captions by path."""
-
-    name: str
-    study: Study
-    trials: pd.DataFrame
-    importances: pd.DataFrame
-    top: pd.DataFrame
-    pictures: dict[str, str]
-
-    @property
-    def counts(self) -> str:
-        """How many trials ended in which state."""
-        counts = self.trials["state"].value_counts()
-        return ", ".join(f"{counts[state]} {state}" for state in ("complete", "pruned", "failed") if state in counts)
-
-    @property
-    def objective(self) -> str:
-        """What a trial was scored by."""
-        objective, iterations = self.study.objective, self.study.iterations
-        among = f"one {objective.strategy} split"
-        if objective.kind == "folds":
-            grouped = "by patient" if objective.strategy == "patient" else "at random"
-            among = f"{objective.folds} folds drawn {grouped}"
-        return f"validation Dice, {among}, after {iterations} iterations"
-
-    @property
-    def space(self) -> str:
-        """The dimensions and what each may be."""
-        return "; ".join(f"{label(key)}: {dimension.told}" for key, dimension in self.study.space.items())
-
-    @property
-    def verdict(self) -> str:
-        """How far the best trial is ahead, in a sentence."""
-        values = self.trials.loc[self.trials["state"] == "complete", "value"].sort_values(ascending=False)
-        if len(values) < 2:  # noqa: PLR2004 (nothing to compare)
-            return ""
-        objective = self.study.objective
-        each = "once a fold, each time from another seed" if objective.kind == "folds" else "once, from one seed"
-        near = int((values >= values.iloc[0] - 0.01).sum()) - 1
-        return (
-            f"The best is {values.iloc[0] - values.iloc[1]:.3f} ahead of the second, and {near} more of {len(values)} "
-            f"complete trials are within 0.010 of it. Each was trained {each}."
-        )
-
-    @property
-    def mattered(self) -> str:
-        """The parameters by importance, in words."""
-        shares = [f"{label(row.parameter)} {row.importance:.0%}" for row in self.importances.itertuples()]
-        return ", ".join(shares)
+def findings(report: "Report") -> list[str]:
+    """Return the main findings, a sentence each."""
+    makers: Sequence[Callable[[TaskReport], list[str]]] = (_reproduced, _trained, _best, _patients, _verdicts, _gains)
+    return [sentence for task in report.tasks for make in makers for sentence in make(task)]
 
 
-def findings(params: Params, layout: Layout) -> list[Finding]:
-    """Return every study that has ended, its pictures brought beside the page."""
-    ended = [(name, study, layout.study(name)) for name, study in params.studies.items()]
-    return [_finding(*item, layout) for item in ended if (item[2].path / "best.yaml").exists()]
+def _reproduced(task: "TaskReport") -> list[str]:
+    """Return how many of the reported test scores are reproduced, and which are not; nothing of a demonstration."""
+    metric = task.task.headline_metric
+    known = [each for variant in task.variants for each in variant.reproductions if each.metric == metric]
+    if not task.judged or not known:
+        return []
+    close = [each for each in known if each.agreement == Agreement.REPRODUCED]
+    others = [_beside(each) for each in known if each.agreement != Agreement.REPRODUCED]
+    score = f"{names.metric(metric, task.task.test_sets)}"
+    count = f"{len(close)} of {formats.counted(len(known), 'reported value')} of {score}"
+    is_are = "is" if 1 in (len(close), len(known)) else "are"
+    rest = f"; not {formats.joined(others)}" if others else ""
+    return [f"{task.task.title}: {count} {is_are} reproduced within {SHARE_TOLERANCE}{rest}."]
 
 
-def trials_table(found: list[Finding]) -> pd.DataFrame:
-    """Return a row a trial of all studies, and a column a parameter."""
-    if not found:
-        return pd.DataFrame(columns=_TOLD)
-    tables = [item.trials.assign(study=item.name).drop(columns=["started", "error"]) for item in found]
-    table = pd.concat(tables, ignore_index=True)
-    return table[[*_TOLD, *table.columns.drop(_TOLD)]]
+def _beside(each: Reproduction) -> str:
+    if each.summary is None:
+        return f"{each.name} (no run trained, reported {each.reported:.3f})"
+    return f"{each.name} ({each.summary.mean:.3f}, reported {each.reported:.3f})"
 
 
-def _finding(name: str, study: Study, directory: StudyDirectory, layout: Layout) -> Finding:
-    trials = directory.table("trials")
-    top = trials[trials["state"] == "complete"].nlargest(_TOP, "value")[["trial", "value", *study.space]]
-    pictures = {}
-    for picture, caption in _CAPTIONS.items():
-        if (directory.path / f"{picture}.png").exists():
-            shown = layout.report / "figures" / f"search-{name}-{picture}.png"
-            files.write(shown, (directory.path / f"{picture}.png").read_bytes())
-            pictures[str(shown.relative_to(layout.report))] = caption
-    return Finding(name, study, trials, directory.table("importances"), top.rename(columns=label), pictures)
+def _trained(task: "TaskReport") -> list[str]:
+    """Return how many runs did not train, and of which variants none did."""
+    variants = [variant for variant in task.variants if not variant.members]
+    missing = [variant for variant in variants if variant.trained.count < variant.trained.of]
+    if not missing:
+        return []
+    runs = sum(variant.trained.of - variant.trained.count for variant in missing)
+    total = sum(variant.trained.of for variant in variants)
+    where = f"{runs} of {formats.counted(total, 'run')} did not train, in {formats.counted(len(missing), 'variant')}"
+    none = [variant.name for variant in missing if not variant.trained.count]
+    rest = f"; no run of {formats.joined(none)} did" if none else ""
+    return [f"{task.task.title}: {where}{rest}."]
+
+
+def _best(task: "TaskReport") -> list[str]:
+    return [f"{task.task.title}: {best(each, task)}" for each in task.best if each.candidates > 1]
+
+
+def best(each: "Best", task: "TaskReport") -> str:
+    """Return which of the variants that are validated alike is best, and by how much."""
+    metric = names.score(task.task.metric)
+    text = (
+        f"of the {each.candidates} variants validated on {sentences.strategy(each.strategy)}, {each.name} has the "
+        f"highest mean validation {metric}, {each.validation.mean:.3f}"
+    )
+    if each.second is not None and each.lead is not None:
+        text += f" ({formats.difference(each.lead)} to the next, {each.second})"
+    test = next(variant for variant in task.variants if variant.name == each.name).result
+    reached = test.summary(task.task.headline_metric)
+    name = names.metric(task.task.headline_metric, task.task.test_sets)
+    return f"{text}; its {name} is {formats.summary(reached)}."
+
+
+def _patients(task: "TaskReport") -> list[str]:
+    """Return what validating on other patients does, where two variants differ in that alone."""
+    gaps = {gap.name: gap for gap in task.gaps}
+    found = []
+    for pair in task.ablations:
+        sides = [gaps.get(name) for name in (pair.comparison.rival, pair.comparison.name)]
+        first, second = sides
+        if pair.setting == "split.strategy" and first is not None and second is not None:
+            found.append(
+                f"{task.task.title}: {first.name} scores {first.validation.mean:.3f} in validation on "
+                f"{sentences.strategy(first.strategy)}, and {second.name}, which differs in nothing else, "
+                f"{second.validation.mean:.3f} on {sentences.strategy(second.strategy)}; on the test set they score "
+                f"{first.test.mean:.3f} and {second.test.mean:.3f}."
+            )
+    return found
+
+
+def _verdicts(task: "TaskReport") -> list[str]:
+    """Return how many of the variants are over-fitted, unstable, not converged, and which."""
+    judged = [variant for variant in task.variants if variant.convergence is not None]
+    groups = {
+        verdict: [variant.name for variant in judged if variant.convergence and variant.convergence.verdict == verdict]
+        for verdict in Verdict
+        if verdict != Verdict.CONVERGED
+    }
+    parts = [f"{verdict}: {formats.joined(members)}" for verdict, members in groups.items() if members]
+    return [f"{task.task.title}, by the curves of the runs that trained: {'; '.join(parts)}."] if parts else []
+
+
+def _gains(task: "TaskReport") -> list[str]:
+    """Return how each searched variant compares with the best of the others on the test set."""
+    rival = task.best[0].name if task.best else None
+    return [f"{task.task.title}: {gain(each)}" for each in task.gains if each.rival == rival and each.difference]
+
+
+def gain(each: "Comparison") -> str:
+    """Return the difference of two variants on the test set, and what it is conditional on."""
+    other = "" if each.same_images else " They were trained on different images, which may be part of the difference."
+    return (
+        f"on the test set, {each.name} minus {each.rival} is {formats.difference(each.difference)} "
+        f"by the runs that trained ({formats.share(each.trained)} and {formats.share(each.rival_trained)}).{other}"
+    )

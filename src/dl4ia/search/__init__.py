@@ -1,1 +1,1 @@
-"""Optuna studies over the space around the segmenter; they see the training partition and nothing else."""
+"""Optuna studies over the settings of a network; they read the training partition and nothing else."""

@@ -1,99 +1,118 @@
-"""What a point of the space is worth: the validation score of the network trained there."""
+"""What Optuna calls with a trial: draws a point, trains it, reports to the pruner, keeps checkpoints and curves."""
 
+import math
 import shutil
-from dataclasses import asdict
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import optuna
+import torch
 from optuna.trial import FrozenTrial
+from pydantic import ValidationError
 
-from dl4ia.config import OnSplit, Point, Range, Study
+from dl4ia.base.errors import ConfigError
+from dl4ia.config import Point, Range, Study
+from dl4ia.config.messages import first_error
+from dl4ia.config.studies import Value
 from dl4ia.data.imageset import ImageSet
-from dl4ia.data.splits import Split, folds
-from dl4ia.experiment import TASKS, Normalization, device_for, fit_network
-from dl4ia.parallel import stopping
-from dl4ia.runs import Layout
-from dl4ia.search.samplers import first_of
-from dl4ia.training.checkpoint import Checkpoints
+from dl4ia.data.splits import Split
+from dl4ia.search.samplers import root_trial_number
+from dl4ia.search.score import metric_of, running_scores
+from dl4ia.training.callbacks import Callback
+from dl4ia.training.checkpoint import Checkpointer
 from dl4ia.training.loop import Point as CurvePoint
+from dl4ia.training.loop import Training
 
-_SCORE = f"validation/{TASKS['warwick'].metric}"
 
-
+@dataclass(frozen=True)
 class Objective:
-    """Trains the network of a trial on each fold, from a start of its own, or on the one split; loads the data once."""
+    """The objective of one study in one process; its checkpoints are below `checkpoints`.
 
-    def __init__(self, study: Study, layout: Layout, key: str) -> None:
-        self._study = study
-        self._layout = layout
-        self._key = key
+    `images` is the training partition: the test images are in another file, which nothing here opens.
+    """
+
+    study: Study
+    images: ImageSet
+    splits: Sequence[Split]
+    device: torch.device
+    checkpoints: Path
+    stopping: Callable[[], bool]
 
     def __call__(self, trial: optuna.Trial) -> float:
-        """Return the mean validation score after the last iteration; raises TrialPruned if it cannot become good.
+        """Return the mean validation score after the last iteration; raises TrialPruned if it is not promising.
 
-        A pruner is told of each point of the curve where there is one split, and of the mean so far after each fold.
-        A trial that was interrupted goes on where it was, in whichever trial repeats it.
+        A pruner receives each point of the curve where there is one split, and the mean so far after each fold. A trial
+        that was interrupted continues where it was, in whichever trial repeats it. Raises ConfigError for a point
+        where there is no network, DivergedError, and StoppedError when asked to stop.
         """
-        checkpoints = self._checkpoints(trial.study.get_trials(deepcopy=False)[trial.number])
-        variant = self._study.variant(self._suggested(trial))
-        device = device_for(variant.settings.device)
-        curves: list[dict[str, Any]] = []
-        scores = []
+        point, curves, value = self._point(trial), list[dict[str, float]](), math.nan
+        folder = self._folder(trial.study.get_trials(deepcopy=False)[trial.number])
+
+        def callbacks(fold: int) -> list[Callback]:
+            checkpointer = Checkpointer(folder / f"fold-{fold}", self.stopping)
+            pruning = [_Pruning(trial, metric_of(self.study))] if len(self.splits) == 1 else []
+            return [checkpointer, _Curves(fold, curves), *pruning]
+
         try:
-            for fold, split in enumerate(self._splits, start=1):
-
-                def observe(point: CurvePoint, fold: int = fold) -> None:
-                    told = asdict(point)
-                    curves.append({"fold": fold, **told.pop("metrics"), **told})
-                    if len(self._splits) == 1:
-                        _report(trial, point.metrics[_SCORE], point.step)
-
-                normalization = Normalization.of(self._images.take(split.train).images)
-                seed = self._study.seed + fold - 1  # a net that learns from one start and not from another is no find
-                keeper = Checkpoints(checkpoints / f"fold-{fold}", stopping)
-                fit_network(variant, seed, self._images, split, normalization, device, observe, keeper)
-                scores.append(float(curves[-1][_SCORE]))
-                if len(self._splits) > 1:
-                    _report(trial, sum(scores) / len(scores), fold)
+            scores = running_scores(self.study, point, self.images, self.splits, self.device, callbacks)
+            for fold, value in enumerate(scores, start=1):
+                if len(self.splits) > 1:
+                    _report(trial, value, fold, last=len(self.splits))
         finally:
             trial.set_user_attr("curves", curves)
-        return sum(scores) / len(scores)
+        return value
 
-    def forget(self, _study: optuna.Study, trial: FrozenTrial) -> None:
-        """Remove the checkpoints of a trial that has been told its end."""
-        shutil.rmtree(self._checkpoints(trial), ignore_errors=True)
+    def remove_checkpoints(self, _study: optuna.Study, trial: FrozenTrial) -> None:
+        """Remove the checkpoints of a trial that has ended."""
+        shutil.rmtree(self._folder(trial), ignore_errors=True)
 
-    def _checkpoints(self, trial: FrozenTrial) -> Path:
-        """Return the folder of a trial's checkpoints; the study's key stands for its data, code and settings."""
-        return self._layout.checkpoints(self._key) / f"trial-{first_of(trial)}"
+    def _folder(self, trial: FrozenTrial) -> Path:
+        return self.checkpoints / f"trial-{root_trial_number(trial)}"
 
-    @cached_property
-    def _images(self) -> ImageSet:
-        """The training partition; the test images are in another file, of which nothing here knows."""
-        return ImageSet.load(self._layout.dataset("warwick", "train"))
-
-    @cached_property
-    def _splits(self) -> list[Split]:
-        objective = self._study.objective
-        if isinstance(objective, OnSplit):
-            return [Split.load(self._layout.split("warwick", objective.strategy)).within(len(self._images))]
-        return folds(self._images, objective.folds, objective.strategy, self._study.seed)
-
-    def _suggested(self, trial: optuna.Trial) -> Point:
-        point: dict[str, Any] = {}
-        for key, dimension in self._study.space.items():
-            if not isinstance(dimension, Range):
-                point[key] = trial.suggest_categorical(key, dimension.choices)
-            elif isinstance(dimension.low, int) and isinstance(dimension.high, int):
-                point[key] = trial.suggest_int(key, dimension.low, dimension.high, log=dimension.log)
-            else:
-                point[key] = trial.suggest_float(key, dimension.low, dimension.high, log=dimension.log)
+    def _point(self, trial: optuna.Trial) -> Point:
+        point = {key: _suggestion(trial, key, self.study) for key in self.study.space}
+        try:
+            self.study.variant(point)
+        except ValidationError as error:
+            raise ConfigError(first_error(error, self.study.settings_at(point))) from error
         return point
 
 
-def _report(trial: optuna.Trial, score: float, step: int) -> None:
+def _suggestion(trial: optuna.Trial, key: str, study: Study) -> Value:
+    dimension = study.space[key]
+    if not isinstance(dimension, Range):
+        return cast("Value", trial.suggest_categorical(key, dimension.choices))
+    if isinstance(dimension.low, int) and isinstance(dimension.high, int):
+        return trial.suggest_int(key, dimension.low, dimension.high, log=dimension.log)
+    return trial.suggest_float(key, dimension.low, dimension.high, log=dimension.log)
+
+
+def _report(trial: optuna.Trial, score: float, step: int, *, last: int) -> None:
+    """Report to the pruner, which may raise TrialPruned before the last step: after it there is nothing to save."""
     trial.report(score, step)
-    if trial.should_prune():
+    if step < last and trial.should_prune():
         raise optuna.TrialPruned(f"{score:.3f} at step {step}")
+
+
+@dataclass(frozen=True)
+class _Curves(Callback):
+    """Collects the points of all folds as rows of `curves.csv`."""
+
+    fold: int
+    rows: list[dict[str, float]]
+
+    def on_point(self, training: Training, point: CurvePoint) -> None:  # noqa: ARG002
+        self.rows.append({"fold": self.fold, **point.row})
+
+
+@dataclass(frozen=True)
+class _Pruning(Callback):
+    """Reports each point to the pruner."""
+
+    trial: optuna.Trial
+    metric: str
+
+    def on_point(self, training: Training, point: CurvePoint) -> None:
+        _report(self.trial, point.metrics[self.metric], point.step, last=training.recipe.iterations)

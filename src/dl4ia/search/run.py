@@ -1,67 +1,105 @@
-"""A study from its definition to what was found: workers side by side, and files that anyone can read."""
+"""A study from its definition to its outcome: workers side by side, and files that anyone can read."""
 
 import math
 import shutil
-import time
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
 
-from dl4ia.config import Study
-from dl4ia.experiment import device_for
-from dl4ia.parallel import run_side_by_side
-from dl4ia.progress import SearchProgress
-from dl4ia.provenance import provenance
-from dl4ia.report.studies import draw_study
-from dl4ia.runs import Layout
-from dl4ia.search.findings import best_of, write_best, write_importances, write_tables
-from dl4ia.search.queue import enqueue, finished
-from dl4ia.search.storage import open_study, said_in_one_line
-from dl4ia.search.worker import Work, work
+from dl4ia.base.errors import RunError
+from dl4ia.config import Device, Study
+from dl4ia.execution.executor import Executor
+from dl4ia.runs.experiment import device_for
+from dl4ia.runs.layout import Layout
+from dl4ia.runs.provenance import provenance
+from dl4ia.runs.schemas import StudyStatus
+from dl4ia.search.outcome import best_of, write_best, write_importances, write_tables
+from dl4ia.search.storage import StoredStudy, database_errors, open_study
+from dl4ia.search.trial_queue import enqueue, finished_count
+from dl4ia.search.worker import Job, work
 
 _HOUR = 3600  # seconds
 
 
+@dataclass(frozen=True)
+class SearchProgress:
+    """How many trials of a study have ended, of how many, and the best value so far (NaN: none)."""
+
+    ended: int
+    trials: int
+    best: float
+
+
 def run_study(  # noqa: PLR0913
-    name: str, study: Study, layout: Layout, url: str, workers: int, observe: Callable[[SearchProgress], None]
+    name: str,
+    study: Study,
+    layout: Layout,
+    url: str,
+    executor: Executor,
+    observe: Callable[[SearchProgress], None],
+    device: Device = "auto",
 ) -> None:
-    """Bring a study to its number of trials, or as far as its time allows, and write what was found.
+    """Bring a study to its number of trials and write its outcome; the tables are written anew after each trial.
 
-    The tables are written anew after each trial. Whoever runs it again goes on from there; a study that is complete is
-    only written. Raises RunError for a database that cannot be had or holds another space, or if no trial ended well.
+    A study that was stopped is resumed, one that is complete is only written. `best.yaml` exists only while all trials
+    have ended. Raises RunError for a database that is not available or has the study with another definition, when the
+    time is up before all trials have ended, and if none is complete.
     """
-    with said_in_one_line(url):
-        found = open_study(name, study, layout, url)
-        enqueue(study, found, layout, study.trials)
-        directory, started = layout.study(name), time.time()
-        status = provenance(device_for(str(study.base["device"]))) | {
-            "threads": 1,
-            "workers": workers,
-            "started": started,
-        }
-        status |= {"key": found.user_attrs["key"]}  # the same for whoever works on this study
+    status = provenance(device_for(device)) | {"threads": 1, "workers": executor.workers}
+    stored = open_study(name, study, layout, url)
+    run = _Run(name, study, layout, stored, observe, StudyStatus(state="running", key=stored.key, **status))
+    with database_errors(url):
+        try:
+            run.search(executor, device)
+            run.write_outcome()
+        except BaseException:
+            run.write("stopped")
+            raise
+        shutil.rmtree(layout.checkpoints(stored.key), ignore_errors=True)
+        run.write("finished")
 
-        def write(_: Any = None) -> None:  # noqa: ANN401 (whatever a worker emits)
-            write_tables(found, study, directory)
-            best = best_of(found)
-            value = math.nan if best is None or best.value is None else best.value
-            observe(SearchProgress(finished(found), study.trials, value))
 
-        directory.write_status(status | {"state": "running"})
-        write()
-        if finished(found) < study.trials:
-            jobs = [Work(name, study, layout, url, started + study.hours * _HOUR)] * workers
-            try:
-                run_side_by_side(work, jobs, write, one_thread_each=True)
-            except BaseException:
-                directory.write_status(status | {"state": "stopped"})
-                raise
-            finally:
-                write()
-        write_best(found, name, study, directory)
-        write_importances(found, directory)
-        draw_study(study, directory)
-        state = "finished" if finished(found) >= study.trials else "stopped"
-        if state == "finished":
-            shutil.rmtree(layout.checkpoints(found.user_attrs["key"]), ignore_errors=True)
-        directory.write_status(status | {"state": state})
-        write()
+@dataclass
+class _Run:
+    """One call of `run_study`."""
+
+    name: str
+    study: Study
+    layout: Layout
+    stored: StoredStudy
+    observe: Callable[[SearchProgress], None]
+    status: StudyStatus
+
+    def search(self, executor: Executor, device: Device) -> None:
+        """Run the trials that have not ended yet; raises RunError when the time is up."""
+        with self.stored.lock():
+            enqueue(self.study, self.stored.study)
+        self.write("running")
+        if self.ended < self.study.trials:
+            self.layout.study(self.name).best.unlink(missing_ok=True)
+            deadline = self.status.started + self.study.hours * _HOUR
+            job = Job(self.name, self.study, self.layout, self.stored.url, device, deadline)
+            executor.run(work, [job] * executor.workers, lambda _: self.write("running"))
+        if self.ended < self.study.trials:
+            done = f"{self.ended} of {self.study.trials} trials are done"
+            hours = f"{self.study.hours:g} hours are over"
+            raise RunError(f"study {self.name!r}: {hours} and {done}: the same command continues")
+
+    def write_outcome(self) -> None:
+        """Write what there is once all trials have ended."""
+        directory = self.layout.study(self.name)
+        write_best(self.stored.trials, self.name, self.study, directory)
+        write_importances(self.stored.study, self.study, directory)
+
+    def write(self, state: str) -> None:
+        """Write status and tables, and report the progress."""
+        directory, trials = self.layout.study(self.name), self.stored.trials
+        directory.write_status(self.status.model_copy(update={"state": state}))
+        write_tables(trials, self.study, directory)
+        best = best_of(trials)
+        value = math.nan if best is None or best.value is None else best.value
+        self.observe(SearchProgress(finished_count(trials), self.study.trials, value))
+
+    @property
+    def ended(self) -> int:
+        """How many trials have ended, here or elsewhere."""
+        return finished_count(self.stored.trials)

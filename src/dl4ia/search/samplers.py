@@ -1,4 +1,4 @@
-"""Which point comes next, and which trial is not worth its while: Optuna's samplers and pruners, by name."""
+"""Which point comes next, and which trial is not worth finishing: Optuna's samplers and pruners, by name."""
 
 from typing import Any
 
@@ -12,26 +12,32 @@ from optuna.trial import FrozenTrial, TrialState
 from dl4ia.config import Study
 
 
-def sampler_for(study: Study) -> BaseSampler:
-    """Return what chooses points; a grid's are all queued, and nothing is left to choose."""
+def sampler_of(study: Study) -> BaseSampler:
+    """Return what chooses points; those of a grid are all queued, and nothing is left to choose."""
     return _SeededByTrial(study)
 
 
-def pruner_for(study: Study) -> BasePruner:
-    """Return what stops trials early."""
+def pruner_of(study: Study) -> BasePruner:
+    """Return what stops trials early.
+
+    Optuna's median pruner compares the best value that a trial has reported so far with the median of what the complete
+    trials reported at the same step. On one split these are the points of the curve. With folds the steps are the
+    folds' numbers and the values running means over the folds so far: a trial that was good on an easy first fold is
+    stopped late, or not at all.
+    """
     if study.pruner.kind == "none":
         return NopPruner()
     return MedianPruner(n_startup_trials=study.pruner.startup, n_warmup_steps=study.pruner.warmup)
 
 
-def first_of(trial: FrozenTrial) -> int:
-    """Return the number of the trial that this one repeats, or its own."""
-    first = RetryHeartbeatStaleTrialCallback.retried_trial_number(trial)
-    return trial.number if first is None else first
+def root_trial_number(trial: FrozenTrial) -> int:
+    """Return the number of the trial that this one repeats, directly or not, or its own."""
+    root = RetryHeartbeatStaleTrialCallback.retried_trial_number(trial)
+    return trial.number if root is None else root
 
 
 class _SeededByTrial(BaseSampler):
-    """Chooses by the study's seed and the trial's number: no two workers draw alike, and a resume changes nothing.
+    """Samples by the study's seed and the trial's number: no two workers draw alike, and a resume changes nothing.
 
     A trial that repeats another draws as that one would have.
     """
@@ -41,10 +47,12 @@ class _SeededByTrial(BaseSampler):
         self._sampler: BaseSampler = RandomSampler()
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        seed = (self._study.seed << 16) + first_of(trial)
+        seed = (self._study.seed << 16) + root_trial_number(trial)
         config = self._study.sampler
         if config.kind == "tpe":
-            self._sampler = TPESampler(n_startup_trials=config.startup, seed=seed)
+            self._sampler = TPESampler(
+                n_startup_trials=config.startup, seed=seed, multivariate=True, constant_liar=True
+            )
         else:
             self._sampler = RandomSampler(seed)
         self._sampler.before_trial(study, trial)

@@ -1,136 +1,151 @@
-"""Where studies are kept: a SQLite file at the root of the working copy, or any database that Optuna takes."""
+"""Where studies are kept: a SQLite file at the root of the working copy, or a PostgreSQL database."""
 
-import json
 import logging
 import uuid
 import warnings
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import optuna
-from filelock import FileLock
-from optuna.exceptions import OptunaError
+from optuna.exceptions import ExperimentalWarning, OptunaError
 from optuna.storages import RDBStorage
-from sqlalchemy import make_url
+from optuna.trial import FrozenTrial
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from dl4ia import files
-from dl4ia.config import Study, flat
-from dl4ia.errors import DataError, RunError
-from dl4ia.provenance import code_hash
-from dl4ia.runs import Layout
-from dl4ia.search.samplers import pruner_for, sampler_for
+from dl4ia.base.errors import RunError, UserError
+from dl4ia.config import Study
+from dl4ia.runs.layout import Layout
+from dl4ia.runs.provenance import git_commit
+from dl4ia.search.definition import definition_of, difference
+from dl4ia.search.locks import exclusive_lock
+from dl4ia.search.samplers import pruner_of, sampler_of
+from dl4ia.search.score import metric_of
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+_BUSY = 60  # seconds that a writer waits while another one writes to a SQLite file
+HEARTBEAT = 20  # seconds between two heartbeats of a trial
+GRACE = 3 * _BUSY  # seconds without one before a trial counts as dead: more than a living one may have to wait
 
-    from filelock import BaseFileLock
 
-HEARTBEAT, GRACE = 3, 15  # seconds between two heartbeats, and without one before a trial counts as dead
-_BUSY = 60  # seconds that a worker waits while another one writes to a SQLite file
+@dataclass(frozen=True)
+class StoredStudy:
+    """A study in the database at `url`."""
+
+    url: str
+    storage: RDBStorage
+    study: optuna.Study
+
+    @property
+    def key(self) -> str:
+        """The identity of the study: another one than that of a study of the same name that was deleted."""
+        return str(self.study.user_attrs["key"])
+
+    @property
+    def trials(self) -> list[FrozenTrial]:
+        """All trials as they are now, by number; not to be changed."""
+        return self.study.get_trials(deepcopy=False)
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Return the lock that a process holds while it adds or takes trials."""
+        return exclusive_lock(self.url)
+
+    def ensure_heartbeat(self, trial: optuna.Trial) -> None:
+        """Record a heartbeat now: a trial whose process ends before the first would never be missed elsewhere."""
+        study = self.storage.get_study_id_from_name(self.study.study_name)
+        self.storage.record_heartbeat(self.storage.get_trial_id_from_study_id_trial_number(study, trial.number))
 
 
 def default_url(layout: Layout) -> str:
     """Return the address of the SQLite file at the root of the working copy."""
-    return f"sqlite:///{layout.root.resolve() / 'studies.db'}"
+    return _text(URL.create("sqlite", database=str(layout.root.resolve() / "studies.db")))
 
 
-def lock_of(layout: Layout) -> "BaseFileLock":
-    """Return what processes hold while they create the tables or take a trial: SQLite does not lock for them."""
-    return FileLock(layout.root / "studies.db.lock")
-
-
-def open_study(name: str, study: Study, layout: Layout, url: str) -> optuna.Study:
+def open_study(name: str, study: Study, layout: Layout, url: str) -> StoredStudy:
     """Return the study in the database at `url`; it is created if need be.
 
-    Raises RunError where the database cannot be had, or has a study of that name that searches something else, and
+    Raises RunError where the database is not available, or has a study of that name with another definition, and
     DataError where there are no training images.
     """
-    wanted = _definition(study, layout)
-    # Two processes that create the tables at once trip over each other.
-    with said_in_one_line(url, ImportError, RuntimeError, OSError), lock_of(layout):
-        storage = _storage(url)
-        found = optuna.create_study(
-            study_name=name,
-            storage=storage,
-            sampler=sampler_for(study),
-            pruner=pruner_for(study),
-            direction="maximize",
-            load_if_exists=True,
-        )
-        there = found.user_attrs.get("definition")
-        if there is None:
-            found.set_user_attr("key", uuid.uuid4().hex)
-            found.set_user_attr("definition", wanted)
-        elif there != wanted:
-            raise RunError(_difference(name, url, there, wanted))
-    return found
+    wanted = definition_of(study, layout)
+    with database_errors(url, ImportError, RuntimeError, OSError):
+        url = _checked(url)
+        with exclusive_lock(url):  # two processes that create the tables at once fail
+            stored = _stored(name, study, url)
+            definition = stored.study.user_attrs.get("definition")
+            if definition is None:
+                stored.study.set_metric_names([metric_of(study).replace("/", " ")])
+                attributes = {"about": study.about, "git_commit": git_commit(), "key": uuid.uuid4().hex}
+                for key, value in (attributes | {"definition": wanted}).items():  # the definition last: all is there
+                    stored.study.set_user_attr(key, value)
+            elif definition != wanted:
+                commit = stored.study.user_attrs["git_commit"]
+                raise RunError(difference(name, _public(url), commit, definition, wanted))
+    return stored
 
 
-def _storage(url: str) -> RDBStorage:
-    logging.getLogger("alembic").setLevel(logging.ERROR)
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-    if url.startswith("sqlite:///"):
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    return RDBStorage(
-        url,
-        engine_kwargs={"connect_args": {"timeout": _BUSY}} if url.startswith("sqlite:") else None,
-        heartbeat_interval=HEARTBEAT,
-        grace_period=GRACE,
-    )
-
-
-def _definition(study: Study, layout: Layout) -> dict[str, Any]:
-    """Return all that decides what a trial is worth; how many there are, and how they are chosen, may change."""
-    chosen = study.model_dump(
-        mode="json", include={"space", "base", "objective", "iterations", "evaluate_every", "seed"}
-    )
-    split = layout.split("warwick", study.objective.strategy)
-    try:
-        data, held_out = files.digest(layout.dataset("warwick", "train")), files.digest(split)
-    except FileNotFoundError as error:
-        raise DataError(f"{error.filename} is missing: run `dvc repro split` first") from error
-    definition = chosen | {
-        "data": data,
-        "split": held_out if study.objective.kind == "split" else None,
-        "code": code_hash("data/splits.py", "search/objective.py"),
-    }
-    return dict(json.loads(json.dumps(definition)))
-
-
-def _difference(name: str, url: str, there: dict[str, Any], wanted: dict[str, Any]) -> str:
-    before, now = flat(there), flat(wanted)
-    key = next(key for key in [*now, *before] if before.get(key) != now.get(key))
-    place = _public(url)
-    return (
-        f"study {name!r} in {place} was made with another {key}: {before.get(key)!r} there, {now.get(key)!r} now. Give "
-        f"the study another name in params.yaml, or delete what was found: "
-        f"`optuna delete-study --study-name {name} --storage {place}`"
-    )
+def join_study(name: str, study: Study, url: str) -> StoredStudy:
+    """Return a study that another process has opened; raises RunError."""
+    with database_errors(url, ImportError, RuntimeError, OSError):
+        return _stored(name, study, url)
 
 
 @contextmanager
-def said_in_one_line(url: str, *others: type[Exception]) -> "Iterator[None]":
-    """Turn what a database can do wrong, and `others`, into a RunError."""
+def database_errors(url: str, *others: type[Exception]) -> Iterator[None]:
+    """Turn the errors of a database, and `others`, into a RunError of one line."""
     try:
         yield
+    except UserError:
+        raise
     except Exception as error:
-        cause = _first_of(error, (SQLAlchemyError, OptunaError, *others))
+        cause = _cause(error, (SQLAlchemyError, OptunaError, *others))
         if cause is None:
             raise
         reason = " ".join(str(cause).split("(Background")[0].split())[:200]
-        raise RunError(
-            f"no study can be kept at {_public(url)} ({reason}): check the address, and that it answers"
-        ) from error
+        raise _refused(url, f"{reason}: check the address, and that the database answers") from error
 
 
-def _first_of(error: BaseException | None, kinds: tuple[type[Exception], ...]) -> BaseException | None:
-    """Return the error of such a kind that led to `error`: Optuna stumbles over those of its database."""
+def _checked(url: str) -> str:
+    """Return an address in full; raises RunError for a database that cannot be shared between processes."""
+    address = make_url(url)
+    if address.get_backend_name() not in ("sqlite", "postgresql"):
+        raise _refused(url, "expected sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE")
+    if address.get_backend_name() == "sqlite":
+        if address.database in (None, "", ":memory:") or str(address.database).startswith("file:"):
+            raise _refused(url, "expected the path of a file: workers cannot share a database in memory")
+        path = Path(str(address.database)).expanduser().resolve()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        address = address.set(database=str(path))
+    return _text(address)
+
+
+def _stored(name: str, study: Study, url: str) -> StoredStudy:
+    logging.getLogger("alembic").setLevel(logging.ERROR)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.simplefilter("ignore", ExperimentalWarning)
+    connect = {"connect_args": {"timeout": _BUSY}} if url.startswith("sqlite") else {}
+    storage = RDBStorage(url, engine_kwargs=connect, heartbeat_interval=HEARTBEAT, grace_period=GRACE)
+    stored = optuna.create_study(
+        study_name=name,
+        storage=storage,
+        sampler=sampler_of(study),
+        pruner=pruner_of(study),
+        direction="maximize",
+        load_if_exists=True,
+    )
+    return StoredStudy(url, storage, stored)
+
+
+def _cause(error: BaseException | None, kinds: tuple[type[Exception], ...]) -> BaseException | None:
+    """Return the error of such a kind that led to `error`: Optuna fails in other ways after its database did."""
     while error is not None and not isinstance(error, kinds):
         error = error.__context__
     return error
+
+
+def _refused(url: str, reason: str) -> RunError:
+    return RunError(f"no study can be kept at {_public(url)}: {reason}")
 
 
 def _public(url: str) -> str:
@@ -139,3 +154,7 @@ def _public(url: str) -> str:
         return make_url(url).render_as_string(hide_password=True)
     except SQLAlchemyError:
         return url
+
+
+def _text(address: URL) -> str:
+    return address.render_as_string(hide_password=False)

@@ -1,78 +1,102 @@
 """A process that takes trials from the queue until none is left."""
 
 import time
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 import optuna
-from optuna.storages import fail_stale_trials
+from optuna.exceptions import UpdateFinishedTrialError
 
-from dl4ia.config import Study
-from dl4ia.errors import StoppedError, UserError
-from dl4ia.parallel import Emit, stopping
-from dl4ia.runs import Layout
+from dl4ia.base.errors import ConfigError, DivergedError, StoppedError
+from dl4ia.config import Device, Study
+from dl4ia.data.imageset import ImageSet
+from dl4ia.execution.executor import Context
+from dl4ia.runs.experiment import device_for
+from dl4ia.runs.layout import Layout
 from dl4ia.search.objective import Objective
-from dl4ia.search.queue import adopt, open_trials, queue_again
-from dl4ia.search.storage import lock_of, open_study, said_in_one_line
+from dl4ia.search.score import splits_of
+from dl4ia.search.storage import StoredStudy, database_errors, join_study
+from dl4ia.search.trial_queue import claim, fail_abandoned, open_trials, requeue_dropped
 
-_PATIENCE = 1  # seconds between two looks at trials that others are running
+_PAUSE = 1  # seconds between two looks at trials that others are running
 
-# What a trial may fail of while the study goes on; PyTorch's own errors, want of memory included, are RuntimeErrors.
-_FAILURES = (UserError, RuntimeError, ValueError, MemoryError)
+# What is a result of a trial's point; PyTorch's own errors, lack of memory included, are RuntimeErrors.
+_FAILURES = (DivergedError, ConfigError, RuntimeError, ValueError, MemoryError)
+_TAKEN_AWAY = (UpdateFinishedTrialError, ValueError, AssertionError)  # Optuna's, when another process ended the trial
 
 
 @dataclass(frozen=True)
-class Work:
+class Job:
     """A study, where it is kept, and when to start no more trials (as time.time())."""
 
     name: str
     study: Study
     layout: Layout
     url: str
+    device: Device
     deadline: float
 
 
-def work(job: Work, emit: Emit) -> None:
-    """Run trials until there are enough, emitting the name of the study whenever one has ended.
+def work(job: Job, context: Context) -> None:
+    """Run trials until there are enough; emit the number of each that has ended.
 
-    Where the rest is in the hands of other processes it waits for them: what one of them drops is picked up. A trial
-    that is asked to stop is dropped.
+    While other processes run the rest, wait for them: a trial that one of them drops is run here. A trial that is asked
+    to stop is dropped. Raises RunError, DataError, and any error of a trial that is no result of its point.
     """
-    found = open_study(job.name, job.study, job.layout, job.url)
-    objective = Objective(job.study, job.layout, found.user_attrs["key"])
-    lock, adopted = lock_of(job.layout), set[int]()
+    with database_errors(job.url), suppress(StoppedError):
+        worker = _Worker(job, context)
+        while time.time() < job.deadline and not context.stopping():
+            ran, others = worker.run_next()
+            if not ran and not others:
+                return
+            if not ran:
+                time.sleep(_PAUSE)
 
-    def tried(trial: optuna.Trial) -> float:
-        lock.release()  # the trial is ours
-        try:
-            return objective(trial)
-        except _FAILURES as error:
-            trial.set_user_attr("error", f"{type(error).__name__}: {' '.join(str(error).split())}")
-            raise
 
-    with said_in_one_line(job.url):
-        while time.time() < job.deadline and not stopping():
+class _Worker:
+    def __init__(self, job: Job, context: Context) -> None:
+        self._job, self._context = job, context
+        self._stored = join_study(job.name, job.study, job.url)
+        self._objective = _objective(job, context, self._stored)
+
+    def run_next(self) -> tuple[bool, bool]:
+        """Run the trial that waits, if any; return whether there was one, and whether others were running."""
+        with ExitStack() as lock:
+            lock.enter_context(self._stored.lock())
+            fail_abandoned(self._stored.study)
+            requeue_dropped(self._stored.study)
+            waiting, running = open_trials(self._stored.trials, self._job.study.trials)
+            if waiting:
+                self._context.emit(self._run(lock.close))
+        return waiting, running
+
+    def _run(self, release: Callable[[], None]) -> int:
+        """Take and run a trial, releasing the lock once it is taken; return its number."""
+        number = -1
+
+        def run(trial: optuna.Trial) -> float:
+            nonlocal number
+            number = trial.number
+            claim(self._stored, trial)
+            release()
             try:
-                lock.acquire()
-                adopt(found, adopted)
-                fail_stale_trials(found)
-                queue_again(found)
-                waiting, running = open_trials(found, job.study.trials)
-                if waiting:
-                    found.optimize(tried, n_trials=1, catch=_FAILURES, callbacks=[objective.forget])
-                    emit(job.name)
-            except StoppedError:
-                return
-            except (optuna.exceptions.UpdateFinishedTrialError, ValueError) as error:
-                if not _taken_away(error):
-                    raise
-            finally:
-                lock.release(force=True)
-            if not waiting and not running:
-                return
-            if not waiting:
-                time.sleep(_PATIENCE)
+                return self._objective(trial)
+            except _FAILURES as error:
+                trial.set_user_attr("error", f"{type(error).__name__}: {' '.join(str(error).split())}")
+                raise
+
+        callbacks = [self._objective.remove_checkpoints]
+        try:
+            self._stored.study.optimize(run, n_trials=1, catch=_FAILURES, callbacks=callbacks)
+        except _TAKEN_AWAY:  # this process slept so long that it counted as ended, and another one repeats the trial
+            if number < 0 or not self._stored.trials[number].state.is_finished():
+                raise
+        return number
 
 
-def _taken_away(error: Exception) -> bool:
-    """Say whether this process slept so long that its trial was given to another: Optuna has no error of its own."""
-    return isinstance(error, optuna.exceptions.UpdateFinishedTrialError) or str(error).startswith("Cannot tell a ")
+def _objective(job: Job, context: Context, stored: StoredStudy) -> Objective:
+    images = ImageSet.load(job.layout.dataset(job.study.task, "train"))
+    splits = splits_of(job.study, images, job.layout.split(job.study.task, job.study.objective.strategy))
+    folder = job.layout.checkpoints(stored.key)
+    return Objective(job.study, images, splits, device_for(job.device), folder, context.stopping)

@@ -1,6 +1,7 @@
-"""Runs and studies, shown in MLflow.
+"""Runs, ensembles and studies in an experiment tracker.
 
-MLflow is a view: all it shows is read from run directories, evaluations and study directories, so that it can be lost
-and rebuilt (`publish`). What is there already is found by `run_key` and not sent again. While a training goes on,
-`Live` publishes from a thread of its own and never holds the training up.
+A tracker is a view: all it shows is read from run directories, results and study directories, so that it can be lost
+and made anew (`live.publish`). Views (`runs`, `studies`) turn files into records, and a `Tracker` brings itself up to
+date with records; `mlflow` is the only package that knows MLflow. While a training runs, `live.Live` follows it from a
+thread of its own and never holds it up.
 """

@@ -1,67 +1,133 @@
-"""MLflow while runs are being trained, and afterwards."""
+"""A tracker while runs are trained, and afterwards."""
 
 import logging
 import queue
 import threading
 import time
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
-from dl4ia.config import Params
-from dl4ia.errors import UserError
-from dl4ia.experiment import experiments
-from dl4ia.runs import Layout
-from dl4ia.tracking.client import View, alone, connect, end_abandoned, line_of, uri_of
-from dl4ia.tracking.runs import RunView
-from dl4ia.tracking.studies import StudyView
+from filelock import FileLock, Timeout
 
-_PATIENCE = 10  # seconds that a finished training waits for its tracking to get on
+from dl4ia.base.errors import UserError
+from dl4ia.config import Params
+from dl4ia.runs.layout import Layout
+from dl4ia.runs.train import experiments
+from dl4ia.tracking.runs import EnsembleView, RunView
+from dl4ia.tracking.studies import StudyView
+from dl4ia.tracking.tracker import OutageError, Tracker
+from dl4ia.tracking.views import View
+
+_LOG = logging.getLogger(__name__)
+
+Connect = Callable[[Layout], Tracker]
+
+_PATIENCE = 10  # seconds that a finished training waits for progress of its tracking
 _PAUSE = 1  # seconds at least between two looks at what is new
 _SHARE = 0.01  # of a core that trainings need: what following them may take
+_LOCK_PATIENCE = 120  # seconds that another process may take for one view
 
 
 def views(params: Params, layout: Layout) -> list[View]:
-    """Return all on disk that there is to show: runs, then studies."""
-    shown: list[View] = [
-        RunView(experiment)
-        for name, variant in params.variants.items()
-        for experiment in experiments(name, variant, layout)
-    ]
-    shown += [StudyView(name, study, layout) for name, study in params.studies.items()]
-    return [view for view in shown if (view.path / "status.json").exists()]
+    """Return all on disk that there is to show: runs, ensembles, then studies."""
+    known: list[View] = [RunView(experiment) for experiment in experiments(params, list(params.variants), layout)]
+    known += [EnsembleView(name, ensemble, layout) for name, ensemble in params.ensembles.items()]
+    known += [StudyView(name, study, layout) for name, study in params.studies.items()]
+    return [view for view in known if view.exists]
 
 
-def publish(shown: Iterable[View], layout: Layout) -> int:
-    """Show them in MLflow; return how many. Raises UserError if MLflow cannot be had."""
+def mlflow(layout: Layout) -> Tracker:
+    """Return MLflow; raises TrackerError."""
+    from dl4ia.tracking.mlflow import connect  # noqa: PLC0415
+
+    return connect(layout)
+
+
+def publish(to_show: Iterable[View], layout: Layout, connect: Connect = mlflow) -> int:
+    """Bring a tracker up to date with all views, and print where to look; return how many there are.
+
+    A view that fails does not keep the others from being shown. Raises UserError at the end, naming each that failed.
+    """
+    tracker = _connected(layout, connect)
+    failures = _Failures()
     count = 0
-    try:
-        client = connect(layout)
-        end_abandoned(client)
-        for view in shown:
-            with alone(layout):
-                view.publish(client)
+    for view in to_show:
+        with failures.noting(view):
+            _update(tracker, view, layout, final=True)
             count += 1
-    except UserError:
-        raise
-    except Exception as error:  # whatever a server, a database or a disk can do wrong
-        raise UserError(
-            f"MLflow at {uri_of(layout)} did not take it all ({line_of(error)}): `make publish` sends the rest later"
-        ) from error
+        if failures.outage:
+            break
+    for name, address in tracker.pages.items():
+        print(f"{name}: {address}", flush=True)  # noqa: T201
+    if failures:
+        raise UserError(f"{count} runs and studies were published, not these: {failures}")
     return count
 
 
-class Live:
-    """Shows runs in MLflow while they are being trained.
+class _Failures:
+    """What could not be shown, by reason; `outage` says that there is no use in going on."""
 
-    A server that is gone costs nothing, and one that is slow some seconds at the end; either is said once.
+    def __init__(self) -> None:
+        self.outage = False
+        self._names: dict[str, list[str]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._names)
+
+    def __str__(self) -> str:
+        return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in self._names.items())
+
+    @contextmanager
+    def noting(self, view: View) -> Iterator[None]:
+        """Keep the error of one view from the others, whatever it is."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001
+            _LOG.debug("%s", view.name, exc_info=True)
+            self.outage = isinstance(error, OutageError)
+            name = f"{view.name} and all after it" if self.outage else view.name
+            self._names.setdefault(_line_of(error), []).append(name)
+
+
+def _connected(layout: Layout, connect: Connect) -> Tracker:
+    with _exclusive_lock(layout):
+        tracker = connect(layout)
+        tracker.end_abandoned()
+    return tracker
+
+
+def _update(tracker: Tracker, view: View, layout: Layout, *, final: bool) -> None:
+    with _exclusive_lock(layout):
+        for record in view.records(final=final):
+            tracker.update(record)
+
+
+@contextmanager
+def _exclusive_lock(layout: Layout) -> Iterator[None]:
+    """Let one process of a working copy at a time look and add: two that miss something would both create it."""
+    try:
+        with FileLock(layout.root / "mlflow.db.lock", timeout=_LOCK_PATIENCE):
+            yield
+    except Timeout as error:
+        raise OutageError(f"{error.lock_file} is locked by another process: wait for it, or stop it") from error
+
+
+def _line_of(error: Exception) -> str:
+    return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+class Live:
+    """Shows runs in a tracker while they are trained: called with each view that has something new.
+
+    A tracker that is not available costs nothing, one that is slow some seconds at the end; either is reported once.
     """
 
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
+    def __init__(self, layout: Layout, connect: Connect = mlflow) -> None:
+        self._layout, self._connect = layout, connect
         self._noticed: queue.SimpleQueue[View] = queue.SimpleQueue()
-        self._ended, self._published = threading.Event(), 0
+        self._ended, self._progress = threading.Event(), 0
         self._thread = threading.Thread(target=self._work, daemon=True)
 
     def __enter__(self) -> Self:
@@ -73,44 +139,57 @@ class Live:
     ) -> None:
         self._ended.set()
         before = -1
-        while self._thread.is_alive() and self._published > before:
-            before = self._published
+        while self._thread.is_alive() and self._progress > before:
+            before = self._progress
             self._thread.join(_PATIENCE)
         if self._thread.is_alive():
-            message = "MLflow at %s takes too long: `make publish` sends the rest"
-            logging.getLogger(__name__).warning(message, uri_of(self._layout))
+            _warn("the tracker takes too long: `make publish` sends the rest")
 
     def __call__(self, view: View) -> None:
         """Note that there is something new to show; returns at once."""
         self._noticed.put(view)
 
     def _work(self) -> None:
+        failures = _Failures()
         try:
-            client = connect(self._layout)
-            end_abandoned(client)
-            seen: dict[Path, View] = {}
-            pause = 0.0
-            while not self._ended.wait(pause):
-                started = time.thread_time()
-                changed = self._changed()
-                seen |= changed
-                for view in changed.values():
-                    with alone(self._layout):
-                        view.follow(client)
-                pause = max(_PAUSE, (time.thread_time() - started) / _SHARE)
+            tracker = _connected(self._layout, self._connect)
             # Models and pictures take seconds, and wait until no training is held up by that.
-            for view in (seen | self._changed()).values():
-                with alone(self._layout):
-                    view.publish(client)
-                self._published += 1
+            for view in (self._follow(tracker) | self._changed()).values():
+                if not failures.outage:
+                    with failures.noting(view):
+                        _update(tracker, view, self._layout, final=True)
+                    self._progress += 1
         except Exception as error:  # noqa: BLE001 (nothing that tracking does may hurt a training)
-            message = "MLflow at %s is gone (%s): the runs go on, `make publish` catches up"
-            logging.getLogger(__name__).warning(message, uri_of(self._layout), line_of(error))
+            _warn(_line_of(error))
+        if failures:
+            _warn(str(failures))
 
-    def _changed(self) -> dict[Path, View]:
-        """Return what is new, each run once."""
-        changed: dict[Path, View] = {}
+    def _follow(self, tracker: Tracker) -> dict[str, View]:
+        """Show what is new until the training has ended; return all views."""
+        seen: dict[str, View] = {}
+        pause = 0.0
+        while not self._ended.wait(pause):
+            started = time.thread_time()
+            changed = self._changed()
+            seen |= changed
+            for view in changed.values():
+                try:
+                    _update(tracker, view, self._layout, final=False)
+                except OutageError:
+                    raise
+                except UserError:  # its files may just be replaced; what is wrong in the end is reported then
+                    continue
+            pause = max(_PAUSE, (time.thread_time() - started) / _SHARE)
+        return seen
+
+    def _changed(self) -> dict[str, View]:
+        """Return what is new, each view once."""
+        changed: dict[str, View] = {}
         while not self._noticed.empty():
             view = self._noticed.get()
-            changed[view.path] = view
+            changed[view.name] = view
         return changed
+
+
+def _warn(message: str) -> None:
+    _LOG.warning("not tracked, which changes nothing else: %s", message)

@@ -1,35 +1,25 @@
-"""A run directory, shown in MLflow."""
+"""Run directories and results as records: trainings and ensembles."""
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
-from ruamel.yaml import YAML
-from torch import nn
 
-from dl4ia import files
-from dl4ia.config import Task, flat
-from dl4ia.data.datasets import PUBLISHED, sources
-from dl4ia.data.imageset import ImageSet
-from dl4ia.evaluation import read_figures, trained
-from dl4ia.experiment import Experiment, network_for
-from dl4ia.models.layers import weight_count
-from dl4ia.provenance import is_gone
-from dl4ia.tracking.client import PROCESS, experiment_id, find, mark_running, milliseconds, send, send_curves
+from dl4ia.config import Ensemble, Settings, flat
+from dl4ia.models.network import weight_count
+from dl4ia.runs.experiment import network_of
+from dl4ia.runs.layout import Layout
+from dl4ia.runs.results import ResultDirectory, RunRecord
+from dl4ia.runs.schemas import RunConfig, RunStatus, damaged
+from dl4ia.runs.train import Experiment
+from dl4ia.tasks import Task, task_of
+from dl4ia.tracking.records import PLUMBING, Model, Record, curves, final_metrics
+from dl4ia.tracking.served import served_with_example
+from dl4ia.tracking.views import content_digest, data_tags, dataset_of, group_of, state_of
 
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-    from mlflow.entities import Run
-
-_DATASETS: dict[Task, str] = {"mnist": "MNIST", "warwick": "Warwick-QU"}
-_STATES = {
-    "running": "KILLED",
-    "stopped": "KILLED",
-    "finished": "FINISHED",
-    "failed": "FAILED",
-}  # once nobody works on it
-_DIGEST = 36  # characters that MLflow takes of a dataset's digest
+_TABLES = ("metrics", "images", "confusion")  # of the results that belong to single runs
 
 
 @dataclass(frozen=True)
@@ -39,126 +29,167 @@ class RunView:
     experiment: Experiment
 
     @property
-    def path(self) -> Path:
-        """The run directory."""
-        return self.experiment.run.path
+    def name(self) -> str:
+        """Variant and seed."""
+        return f"{self.experiment.name}/seed-{self.experiment.seed}"
 
-    def follow(self, client: "MlflowClient") -> "Run":
-        """Bring the curves of a run that is being trained up to date."""
-        experiment, status = self.experiment, self.experiment.run.status
-        task = experiment.variant.task
-        shown = find(client, task, experiment.run.key) or _create(client, experiment, status)
-        _describe(client, experiment, shown, status)
-        send_curves(client, shown.info.run_id, experiment.run.history, status["started"])
-        if status["state"] == "running":
-            mark_running(client, shown, status.get("process", ""))
-        return shown
+    @property
+    def exists(self) -> bool:
+        """Whether the training has begun."""
+        return (self.experiment.run.path / "status.json").exists()
 
-    def publish(self, client: "MlflowClient") -> None:
-        """Bring all of a run up to date: also its model, and what was found when it was evaluated."""
-        status, shown = self.experiment.run.status, self.follow(client)
-        if status["state"] == "running" and not is_gone(status.get("process", "")):
-            return  # somebody else is at it
-        if self.experiment.run.finished and not (shown.outputs and shown.outputs.model_outputs):
-            _send_model(client, self.experiment, shown.info.run_id)
-        _send_evaluation(client, self.experiment, shown, status)
-        ended = milliseconds(status["started"] + status["seconds"])
-        client.set_terminated(shown.info.run_id, _STATES[status["state"]], ended)
+    def records(self, *, final: bool) -> list[Record]:
+        """Read the run as it was trained, which is not always as params.yaml now says."""
+        config, status = self.experiment.run.config(), self.experiment.run.status()
+        record = _training(_as_trained(self.experiment, config), config, status)
+        return [_completed(record, self.experiment, config, status) if final else record]
 
 
-def _create(client: "MlflowClient", experiment: Experiment, status: dict[str, Any]) -> "Run":
-    """Create the run with its tags, by which it is found again."""
-    task = experiment.variant.task
-    source = sources(experiment.layout.source)[task]["source"]
-    tags = {
-        "run_key": experiment.run.key,
-        "variant": experiment.name,
-        "exercise": experiment.variant.exercise,
-        "seed": str(experiment.seed),
-        "task": task,
-        "data_source": source,
-        "dvc_data": _dvc_hash() if source == PUBLISHED else "",
-        "git_commit": status["git_commit"],
-        PROCESS: status.get("process", ""),
-        "mlflow.note.content": experiment.variant.about,
-    }
-    name = f"{experiment.name}/seed-{experiment.seed}"
-    return client.create_run(experiment_id(client, task), milliseconds(status["started"]), tags, name)
+@dataclass(frozen=True)
+class EnsembleView:
+    """One ensemble, as evaluation left it: nothing of it is trained."""
+
+    name: str
+    ensemble: Ensemble
+    layout: Layout
+
+    @property
+    def exists(self) -> bool:
+        """Whether it was evaluated here."""
+        results = self.layout.result(self.name).path
+        return self.layout.evaluation(self.name).exists() and (results / "runs.json").exists()
+
+    def records(self, *, final: bool) -> list[Record]:  # noqa: ARG002 (it has no other state)
+        """Read the results."""
+        ensemble, task = self.ensemble, task_of(self.ensemble.task)
+        directory = self.layout.result(self.name)
+        run = _only(directory)
+        metrics, files = _evaluated(run, self.name, self.layout, task)
+        members = ", ".join(run.members)
+        measured = (directory.path / "runs.json").stat().st_mtime
+        return [
+            Record(
+                key=hashlib.sha256(f"{self.name} {members} {ensemble.test_time}".encode()).hexdigest()[:32],
+                group=group_of(task),
+                name=self.name,
+                about=ensemble.about,
+                state="finished",
+                started=measured,
+                ended=measured,
+                tags={"variant": self.name, "exercise": ensemble.exercise, "task": task.name},
+                params={"variant": self.name, "members": members, "test_time": ensemble.test_time},
+                command=f"dvc repro evaluate@{self.name}",
+                git_commit=run.git_commit,
+                metrics=metrics | {"train_seconds": run.seconds},
+                files=files,
+            )
+        ]
 
 
-def _describe(client: "MlflowClient", experiment: Experiment, shown: "Run", status: dict[str, Any]) -> None:
-    """Send parameters and dataset, unless they are there: a server may have gone just after the run was created."""
-    from mlflow.entities import Dataset, DatasetInput, InputTag, Param  # noqa: PLC0415
-
-    if shown.inputs and shown.inputs.dataset_inputs:  # the last that is sent
-        return
-    config, task = experiment.run.config, experiment.variant.task
-    network = network_for(experiment.variant)
-    params = {"variant": experiment.name, "seed": experiment.seed, "data": config["data"], "split": config["split"]}
-    params |= flat(config["settings"]) | {"device": status["device"], "threads": status["threads"]}
-    params |= {"weights": weight_count(network), "parameters": sum(p.numel() for p in network.parameters())}
-    client.log_batch(shown.info.run_id, params=[Param(key, str(value)) for key, value in params.items()])
-    source = shown.data.tags["data_source"]
-    dataset = Dataset(_DATASETS[task], config["data"][:_DIGEST], "local", f"{source}: {_DATASETS[task]}")
-    client.log_inputs(shown.info.run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
+def _only(directory: ResultDirectory) -> RunRecord:
+    """Return the one run of an ensemble's results; raises RunError if there are others."""
+    runs = directory.record().runs
+    if len(runs) != 1:
+        raise damaged(directory.path / "runs.json", f"expected one run, got {len(runs)}", directory.path)
+    return runs[0]
 
 
-def _send_evaluation(client: "MlflowClient", experiment: Experiment, shown: "Run", status: dict[str, Any]) -> None:
-    """Send the final figures and pictures, unless just these have been sent."""
-    from mlflow.entities import Metric  # noqa: PLC0415
-
-    folder = experiment.layout.evaluation(experiment.name) / "runs" / f"seed-{experiment.seed}"
-    if not (folder / "metrics.json").exists():
-        return
-    digest = files.digest(folder / "metrics.json")
-    if shown.data.tags.get("evaluation") == digest:
-        return
-    last, stamp = experiment.variant.settings.iterations, milliseconds(status["started"] + status["seconds"])
-    # A curve's last point is a mean over batches: what was measured on the whole set has a name of its own.
-    figures = {
-        f"final/{name}" if name.startswith(("train/", "validation/")) else name: value
-        for name, value in read_figures(folder / "metrics.json", experiment.variant.task).items()
-    }
-    send(client, shown.info.run_id, [Metric(name, value, stamp, last) for name, value in figures.items()])
-    client.log_artifacts(shown.info.run_id, str(folder), "evaluation")
-    client.set_tag(shown.info.run_id, "evaluation", digest)
+def _as_trained(experiment: Experiment, config: RunConfig) -> Experiment:
+    """Return the experiment with the settings that it was trained with; raises RunError for unknown ones."""
+    content = json.dumps({**config.settings, "seeds": [config.seed]})
+    try:
+        settings = Settings.model_validate_json(content)
+    except ValueError as error:
+        path = experiment.run.path
+        raise damaged(path / "config.json", f"settings of another version of the code: {error}", path.parent) from error
+    return replace(experiment, variant=experiment.variant.model_copy(update={"settings": settings}))
 
 
-def _send_model(client: "MlflowClient", experiment: Experiment, run_id: str) -> None:
-    """Log the network with its standardisation: raw images in, logits out; PyTorch alone can load it."""
-    import mlflow  # noqa: PLC0415
-    from mlflow.entities import LoggedModelOutput  # noqa: PLC0415
-
-    task = experiment.variant.task
-    example = ImageSet.load(experiment.layout.dataset(task, "train")).images[:2].astype("float32")
-    model = served_model(experiment)
-    with torch.inference_mode():
-        signature = mlflow.models.infer_signature(example, model(torch.from_numpy(example)).numpy())
-    version = torch.__version__.split("+")[0]
-    number, params = experiment_id(client, task), client.get_run(run_id).data.params
-    sent = client.create_logged_model(number, "model", run_id, params=params).model_id
-    for other in client.search_logged_models([number], f"source_run_id = '{run_id}'"):
-        if other.model_id != sent:  # what an interrupted one has left
-            client.delete_logged_model(other.model_id)
-    mlflow.pytorch.log_model(
-        model, model_id=sent, signature=signature, input_example=example, pip_requirements=[f"torch=={version}"]
+def _training(experiment: Experiment, config: RunConfig, status: RunStatus) -> Record:
+    """Return the record of a training so far."""
+    variant, task = experiment.variant, task_of(config.task)
+    dataset = dataset_of(task, config.data, experiment.layout)
+    tags = {"variant": config.variant, "exercise": variant.exercise, "task": task.name, "seed": str(config.seed)}
+    hashes = {"data": config.data, "split": config.split, "code": config.code}
+    tags |= {"machine": status.machine, **data_tags(dataset, experiment.layout)}
+    return Record(
+        key=config.key,
+        group=group_of(task),
+        name=f"{config.variant}/seed-{config.seed}",
+        about=variant.about,
+        state=state_of(status.state, status.process),
+        started=status.started,
+        ended=None if status.state == "running" else status.started + status.seconds,
+        error=status.error,
+        tags=tags | {f"{PLUMBING}{name}": digest for name, digest in hashes.items()},
+        params=_params(experiment, config, status),
+        command=f"dvc repro train@{config.variant}",
+        git_commit=status.git_commit,
+        process=status.process,
+        dataset=dataset,
+        points=curves(experiment.run.history(), status.started),
     )
-    # Last, and not as `log_model` does within a run: an output of a run cannot be taken back, and would be believed.
-    client.log_outputs(run_id, [LoggedModelOutput(sent, step=0)])
 
 
-def served_model(experiment: Experiment) -> nn.Module:
-    """Return the trained network behind a layer that standardises raw images as in training."""
-    network, normalization = trained(experiment)
-    standardize = nn.BatchNorm2d(len(normalization.mean), eps=0, affine=False)
-    standardize.running_mean = torch.tensor(normalization.mean)
-    standardize.running_var = torch.tensor(normalization.std).square()
-    return nn.Sequential(standardize, network).eval()
+def _params(experiment: Experiment, config: RunConfig, status: RunStatus) -> dict[str, str]:
+    with torch.device("meta"):  # neither memory nor random numbers are needed to count
+        network = network_of(experiment.variant)
+    params = {"variant": config.variant, "seed": config.seed, **flat(config.settings)}
+    params |= {"device": status.device, "threads": status.threads, "weights": weight_count(network)}
+    params |= {"parameters": sum(parameter.numel() for parameter in network.parameters())}
+    return {name: str(value) for name, value in params.items()}
 
 
-def _dvc_hash() -> str:
-    """Return the hash under which DVC pins the published files."""
-    pin = Path("data.dvc")
+def _completed(record: Record, experiment: Experiment, config: RunConfig, status: RunStatus) -> Record:
+    """Add what is known once a training has ended, and once it was evaluated."""
+    if not status.ended:
+        return record
+    run, task = experiment.run.path, task_of(config.task)
+    metrics, files = _results(experiment, config, status, task)
+    model = None
+    if status.state == "finished":
+        model = Model(
+            name=record.name.replace("/", "-"),
+            about=_input(task),
+            load=partial(served_with_example, _as_trained(experiment, config)),
+        )
+    return replace(
+        record,
+        content=content_digest(run / "history.csv", run / "model.safetensors"),
+        metrics=metrics | {"train_seconds": status.seconds},
+        files=files,
+        model=model,
+    )
+
+
+def _input(task: Task) -> str:
+    signature = task.signature
+    shape = f"n, {signature.channels}, {signature.height}, {signature.width}"
     return (
-        str(YAML(typ="safe", pure=True).load(pin.read_text(encoding="utf-8"))["outs"][0]["md5"]) if pin.exists() else ""
+        f"Takes raw images of {task.title} ({shape}), as in out/dataset/{task.name}-train.npz, of any numeric type; "
+        f"standardisation is part of the model. Returns logits of the classes {', '.join(task.classes)}."
     )
+
+
+def _results(
+    experiment: Experiment, config: RunConfig, status: RunStatus, task: Task
+) -> tuple[dict[str, float], dict[str, bytes]]:
+    """Return metrics and files of the evaluation of exactly this training, if there is one."""
+    directory = experiment.layout.result(config.variant)
+    if not (directory.path / "runs.json").exists():
+        return {}, {}
+    for run in directory.record().runs:
+        # The same run may have been trained again, elsewhere: then its seconds differ.
+        if (run.seed, run.key, run.seconds) == (config.seed, config.key, status.seconds):
+            return _evaluated(run, config.variant, experiment.layout, task)
+    return {}, {}
+
+
+def _evaluated(run: RunRecord, name: str, layout: Layout, task: Task) -> tuple[dict[str, float], dict[str, bytes]]:
+    """Return the metrics of an evaluated run, and its tables and pictures by path."""
+    whole = {table: layout.result(name).table(table) for table in _TABLES}
+    tables = {table: rows[rows["seed"] == run.seed] for table, rows in whole.items()}
+    files = {f"evaluation/{table}.csv": rows.to_csv(index=False).encode() for table, rows in tables.items()}
+    pictures = sorted((layout.evaluation(name) / f"seed-{run.seed}").glob("*.png"))
+    files |= {f"evaluation/{picture.name}": picture.read_bytes() for picture in pictures}
+    return final_metrics(tables["metrics"], task) | {"trained": float(run.trained)}, files

@@ -1,27 +1,20 @@
-"""A study, shown in MLflow: one run of its own, and under it a run for each trial that has ended."""
+"""Studies as records: one of the study, with its best value so far, and one of each trial that has ended."""
 
-import json
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
-from dl4ia import files
-from dl4ia.config import Study, flat
-from dl4ia.experiment import TASKS
-from dl4ia.provenance import is_gone, this_process
-from dl4ia.runs import Layout, StudyDirectory
-from dl4ia.tracking.client import ALL, PROCESS, experiment_id, find, mark_running, milliseconds, only, send, send_curves
+from dl4ia.config import Choices, Range, Study, flat
+from dl4ia.runs.layout import Layout
+from dl4ia.runs.schemas import StudyStatus, damaged
+from dl4ia.runs.study_directory import StudyDirectory
+from dl4ia.tasks import Task, task_of
+from dl4ia.tracking.records import Group, Record, State, curves
+from dl4ia.tracking.views import state_of
 
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-    from mlflow.entities import Run
-
-_STATES = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
-_SCORE = f"final/validation/{TASKS['warwick'].metric}"  # as for a variant: measured once, at the end
-_SENT = "sent"  # the tag of a trial of which all is there
+_STATES: dict[str, State] = {"complete": "finished", "pruned": "pruned", "failed": "failed"}
 
 
 @dataclass(frozen=True)
@@ -33,107 +26,106 @@ class StudyView:
     layout: Layout
 
     @property
-    def path(self) -> Path:
-        """The study directory."""
-        return self._directory.path
+    def exists(self) -> bool:
+        """Whether the search has begun."""
+        return (self._directory.path / "status.json").exists()
 
-    def follow(self, client: "MlflowClient") -> "Run":
-        """Show the trials that have ended since."""
-        status = self._directory.status
-        parent = find(client, "warwick", status["key"]) or self._create(client, status)
-        self._describe(client, parent)
-        mark_running(client, parent, status.get("process", ""))
-        self._send_trials(client, parent.info.run_id, status["key"])
-        return parent
-
-    def publish(self, client: "MlflowClient") -> None:
-        """Show all trials, and what was found: tables, pictures, the best settings."""
-        from mlflow.entities import Metric  # noqa: PLC0415 (seconds to import)
-
-        parent, status, trials = self.follow(client), self._directory.status, self._directory.table("trials")
-        if status["state"] == "running" and not is_gone(status.get("process", "")):
-            return  # somebody else is at it
-        digest = files.digest(self.path / "trials.csv")
-        ended = (trials["started"] + trials["seconds"]).max()
-        if status["state"] == "finished" and parent.data.tags.get("findings") != digest:
-            best = trials.loc[trials["value"].idxmax()]
-            send(client, parent.info.run_id, [Metric(_SCORE, best["value"], milliseconds(ended), int(best["trial"]))])
-            client.log_artifacts(parent.info.run_id, str(self.path))
-            client.set_tag(parent.info.run_id, "findings", digest)
-        state = "FINISHED" if status["state"] == "finished" else "KILLED"
-        client.set_terminated(parent.info.run_id, state, None if pd.isna(ended) else milliseconds(ended))
+    def records(self, *, final: bool) -> list[Record]:
+        """Read the study and its trials."""
+        status, trials = self._directory.status(), self._directory.table("trials")
+        if unknown := set(trials["state"]) - _STATES.keys():
+            what = f"column 'state': got {unknown.pop()!r}, expected {', '.join(_STATES)}"
+            raise damaged(self._directory.results / "trials.csv", what, self._directory.results)
+        curves_of_trials = self._directory.table("curves")
+        parent = self._parent(status, trials, final=final)
+        rows = trials.to_dict("records")
+        return [parent, *(self._trial(parent, row, curves_of_trials) for row in rows)]
 
     @property
     def _directory(self) -> StudyDirectory:
         return self.layout.study(self.name)
 
-    def _create(self, client: "MlflowClient", status: dict[str, Any]) -> "Run":
-        tags = {"run_key": status["key"], "study": self.name, "task": "warwick", "git_commit": status["git_commit"],
-                PROCESS: status.get("process", ""),
-                "mlflow.note.content": self.study.about}  # fmt: skip
-        started = milliseconds(status["started"])
-        return client.create_run(experiment_id(client, "warwick"), started, tags, f"search/{self.name}")
+    @property
+    def _task(self) -> Task:
+        return task_of(self.study.task)
 
-    def _describe(self, client: "MlflowClient", parent: "Run") -> None:
-        """Send the parameters, unless they are there: a server may have gone just after the run was created."""
-        from mlflow.entities import Param  # noqa: PLC0415
+    @property
+    def _score(self) -> str:
+        return f"final/validation_{self._task.metric}"
 
-        if parent.data.params:
-            return
-        told = flat(json.loads(self.study.model_dump_json(exclude={"about", "space", "base"})))
-        space = {f"space.{key}": dimension.told for key, dimension in self.study.space.items()}
-        params = [Param(key, str(value)) for key, value in (told | space).items()]
-        client.log_batch(parent.info.run_id, params=params)
-
-    def _send_trials(self, client: "MlflowClient", parent: str, key: str) -> None:
-        """Send the trials that are not there, or not wholly."""
-        children = client.search_runs(
-            [experiment_id(client, "warwick")], f"tags.mlflow.parentRunId = '{parent}'", max_results=ALL
+    def _parent(self, status: StudyStatus, trials: pd.DataFrame, *, final: bool) -> Record:
+        task, state = self._task, state_of(status.state, status.process)
+        about = f"{task.title}: a run for each study, under it one for each trial."
+        description = flat(self.study.model_dump(mode="json", exclude={"about", "space", "base"}))
+        space = {f"space.{key}": dimension.description for key, dimension in self.study.space.items()}
+        ended = (trials["started"] + trials["seconds"]).max()
+        return Record(
+            key=status.key,
+            group=Group(f"{task.experiment}-search", about, (self._score, "curve/best_value")),
+            name=self.name,
+            about=self.study.about,
+            state=state,
+            started=status.started,
+            ended=None if state == "running" or pd.isna(ended) else float(ended),
+            tags={"study": self.name, "task": task.name, "machine": status.machine},
+            params={name: str(value) for name, value in (description | space).items()},
+            command=f"dl4ia search {self.name}",
+            git_commit=status.git_commit,
+            process=status.process,
+            points=_best_so_far(trials),
+            files=self._files() if final and state != "running" else {},
         )
-        there: dict[str, list[Run]] = {}
-        for child in children:
-            there.setdefault(child.data.tags["run_key"], []).append(child)
-        curves = self._directory.table("curves")
-        for row in self._directory.table("trials").to_dict("records"):
-            found = there.get(f"{key}/{row['trial']}")
-            shown = only(client, found) if found else None
-            if shown is None or _SENT not in shown.data.tags:
-                self._send_trial(
-                    client, parent, f"{key}/{row['trial']}", row, curves[curves["trial"] == row["trial"]], shown
-                )
 
-    def _send_trial(  # noqa: PLR0913
-        self,
-        client: "MlflowClient",
-        parent: str,
-        key: str,
-        row: dict[Hashable, Any],
-        curves: pd.DataFrame,
-        shown: "Run | None",
-    ) -> None:
-        """Send one trial; the last thing sent says that all is there."""
-        from mlflow.entities import Metric, Param  # noqa: PLC0415
+    def _files(self) -> dict[str, bytes]:
+        folder = self._directory.results
+        return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix in {".csv", ".yaml"}}
 
-        tags = {"mlflow.parentRunId": parent, "run_key": key, "study": self.name, "trial": str(row["trial"]),
-                "task": "warwick", "state": row["state"], PROCESS: this_process()}  # fmt: skip
-        if not pd.isna(row["error"]):
-            tags["error"] = row["error"]
-        run = shown or client.create_run(
-            experiment_id(client, "warwick"), milliseconds(row["started"]), tags, f"{self.name}/trial-{row['trial']}"
+    def _trial(self, parent: Record, row: Mapping[Hashable, Any], points: pd.DataFrame) -> Record:
+        """Return the record of a trial that has ended; its curves are means over the folds."""
+        started = parent.started if pd.isna(row["started"]) else float(row["started"])
+        ended = started if pd.isna(row["seconds"]) else started + float(row["seconds"])
+        of_trial = points[points["trial"] == row["trial"]].drop(columns=["trial", "fold"])
+        point = {key: _value(dimension, row[key]) for key, dimension in self.study.space.items() if pd.notna(row[key])}
+        params = {"study": self.name, "seed": self.study.seed, **self._settings(point)}
+        return Record(
+            key=f"{parent.key}/{row['trial']}",
+            parent=parent.key,
+            group=parent.group,
+            name=f"{self.name}/trial-{row['trial']}",
+            about="",
+            state=_STATES[row["state"]],
+            started=started,
+            ended=ended,
+            error=None if pd.isna(row["error"]) else str(row["error"]),
+            tags={"study": self.name, "task": self.study.task, "trial": str(row["trial"])},
+            params={name: str(value) for name, value in params.items()},
+            command=parent.command,
+            git_commit=parent.git_commit,
+            points=curves(of_trial.groupby("step", as_index=False).mean(), started),
+            metrics={} if pd.isna(row["value"]) else {self._score: float(row["value"])},
         )
-        point = {name: row[name] for name in self.study.space if not pd.isna(row[name])}
-        params = {"variant": f"search/{self.name}", "seed": self.study.seed, **flat(self._settings(point))}
-        client.log_batch(run.info.run_id, params=[Param(name, str(value)) for name, value in params.items()])
-        ended = milliseconds(row["started"] + row["seconds"])
-        mean = curves.drop(columns=["trial", "fold"]).groupby("step", as_index=False).mean()  # over the folds
-        send_curves(client, run.info.run_id, mean, row["started"])
-        if not pd.isna(row["value"]):
-            send(client, run.info.run_id, [Metric(_SCORE, row["value"], ended, self.study.iterations)])
-        client.set_terminated(run.info.run_id, _STATES[row["state"]], ended)
-        client.set_tag(run.info.run_id, _SENT, "all")
 
-    def _settings(self, point: dict[str, Any]) -> dict[str, Any]:
-        """Return all settings of a trial; of one that was killed before it had a point, those that are the study's."""
+    def _settings(self, point: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the settings of a trial; of one without a complete point, or of another space, those in the table."""
         if len(point) < len(self.study.space):
-            return {}
-        return self.study.variant(point).settings.model_dump(mode="json", exclude={"seeds", "device"})
+            return dict(point)
+        try:
+            return flat(self.study.variant(point).settings.deciding)
+        except ValueError:
+            return dict(point)
+
+
+def _value(dimension: Range | Choices, cell: Any) -> Any:  # noqa: ANN401 (whatever a table holds)
+    """Return a value of a point as params.yaml has it: a column with gaps has no whole numbers."""
+    if isinstance(dimension, Choices):
+        return next((choice for choice in dimension.choices if str(choice) == str(cell) or choice == cell), cell)
+    return int(cell) if isinstance(dimension.low, int) and isinstance(dimension.high, int) else float(cell)
+
+
+def _best_so_far(trials: pd.DataFrame) -> pd.DataFrame:
+    """Return the value of each complete trial and the best so far; `step` counts the trials that have ended by then."""
+    ended = trials.assign(time=trials["started"] + trials["seconds"])
+    ended = ended.sort_values("time", kind="stable", ignore_index=True)
+    ended = ended.assign(step=ended.index + 1).dropna(subset=["value", "time"])
+    values = {"curve/best_value": ended["value"].cummax(), "curve/value": ended["value"]}
+    return ended[["step", "time"]].assign(**values)

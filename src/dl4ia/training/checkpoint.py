@@ -1,7 +1,7 @@
-"""Checkpoints: where an interrupted training goes on, to the bit.
+"""Checkpoints: where an interrupted training continues, to the bit.
 
-A file is a SHA-256 digest and the state that it is the digest of, written aside, flushed and renamed. The newest two
-are kept: one that is torn, or of another version, is reported, and the one before it is used.
+A file is a SHA-256 digest followed by the state that it is the digest of, written atomically. The newest two are kept:
+one that is truncated, or of another version, is reported, and the one before it is used.
 """
 
 import copy
@@ -17,23 +17,25 @@ from typing import Any
 
 import torch
 
-from dl4ia import files
-from dl4ia.errors import StoppedError
+from dl4ia.base import atomic_files
+from dl4ia.base.errors import StoppedError
+from dl4ia.training.callbacks import Callback
 from dl4ia.training.loop import Training
 
-_VERSION = f"1, PyTorch {torch.__version__.split('+')[0]}"  # of the state's layout; changes when that changes
+_VERSION = f"2, PyTorch {torch.__version__.split('+')[0]}"  # of the state's layout
 _DIGEST = sha256().digest_size
 _KEPT = 2
 _SECONDS = 2.0  # at least, between two checkpoints
+_COST = 100  # times what the last one took, at least, between two: they cost no more than 1 %
 _UNREADABLE = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, pickle.UnpicklingError)
-_COST = 100  # times what the last one took, at least, between two: they shall cost no more than 1 %
 
 
 @dataclass
-class Checkpoints:
-    """Keeps one training's checkpoints in a folder of its own; `stopping` says whether it is asked to stop.
+class Checkpointer(Callback):
+    """Keeps the checkpoints of one training in a folder of its own; `stopping` says whether it is asked to stop.
 
-    `step` and `seconds` are where an earlier training was left, or 0.
+    `step` and `seconds` are those of the checkpoint that was resumed, or 0. The last checkpoint of a finished training
+    stays: whoever needs the same run again has it at once.
     """
 
     folder: Path
@@ -42,8 +44,8 @@ class Checkpoints:
     seconds: float = field(default=0.0, init=False)
     _next: float = field(default=0.0, init=False)  # time.perf_counter() of the next one
 
-    def resume(self, training: Training) -> None:
-        """Bring `training` to where the newest readable checkpoint has it, if there is one."""
+    def on_start(self, training: Training) -> None:
+        """Restore the newest readable checkpoint, if there is one."""
         self._next = time.perf_counter() + _SECONDS
         fresh = copy.deepcopy(training.state_dict())
         for path in self._paths():
@@ -57,18 +59,18 @@ class Checkpoints:
                 self.step, self.seconds = training.step, training.seconds
                 return
 
-    def after_iteration(self, training: Training, *, last: bool) -> None:
-        """Save where it is time, at the end, and when asked to stop; raises StoppedError then."""
+    def on_step(self, training: Training) -> None:
+        """Save when it is time, at the end, and when asked to stop; raises StoppedError then."""
         stopping = self.stopping()
-        if not (last or stopping or time.perf_counter() >= self._next):
+        if not (training.finished or stopping or time.perf_counter() >= self._next):
             return
         started = time.perf_counter()
         _write(self.folder / f"{training.step:09}.checkpoint", training.state_dict())
-        for path in self._paths()[_KEPT:]:
+        for path in self._paths()[1 if training.finished else _KEPT :]:
             path.unlink(missing_ok=True)
         ended = time.perf_counter()
         self._next = ended + max(_SECONDS, _COST * (ended - started))
-        if stopping and not last:
+        if stopping and not training.finished:
             raise StoppedError(f"stopped after {training.step} iterations")
 
     def _paths(self) -> list[Path]:
@@ -80,15 +82,15 @@ def _write(path: Path, state: dict[str, Any]) -> None:
     buffer = io.BytesIO()
     torch.save({"version": _VERSION, "state": state}, buffer)
     content = buffer.getvalue()
-    files.write(path, sha256(content).digest() + content)
+    atomic_files.write(path, sha256(content).digest() + content)
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Return the state in a file; raises ValueError if it is torn or of another version."""
-    found = path.read_bytes()
-    content = found[_DIGEST:]
-    if sha256(content).digest() != found[:_DIGEST]:
-        raise ValueError("it is torn")
+    """Return the state in a file; raises ValueError if it is truncated or of another version."""
+    stored = path.read_bytes()
+    content = stored[_DIGEST:]
+    if sha256(content).digest() != stored[:_DIGEST]:
+        raise ValueError("it is truncated or corrupt")
     saved = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     if saved["version"] != _VERSION:
         raise ValueError(f"it is of version {saved['version']}, expected {_VERSION}")

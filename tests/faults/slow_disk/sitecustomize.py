@@ -1,4 +1,4 @@
-"""A disk that takes its time over checkpoints, for every Python that has this folder in its path."""
+"""A disk that writes checkpoints slowly, for every Python that has this folder in its path."""
 
 import os
 import time
@@ -9,7 +9,7 @@ _flush = os.fsync
 
 
 def _slowly(descriptor: int) -> None:
-    if ".checkpoint." in Path(f"/proc/self/fd/{descriptor}").readlink().name:
+    if ".checkpoint-" in Path(f"/proc/self/fd/{descriptor}").readlink().name:
         time.sleep(_SECONDS)
     _flush(descriptor)
 

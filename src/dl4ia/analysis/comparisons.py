@@ -1,0 +1,158 @@
+"""Variants beside each other, like with like: the best of those validated alike, and gains with their intervals.
+
+Validation scores are compared only among variants with the same training and the same validation images: of one task
+and one split strategy. Test scores are of the same images for all variants of a task.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from dl4ia.analysis.intervals import Difference, Proportion, Summary, difference, proportion
+from dl4ia.analysis.settings import FlatSettings, differences
+from dl4ia.analysis.tables import Result
+from dl4ia.config import Params, Variant
+
+
+@dataclass(frozen=True)
+class Best:
+    """The variant with the highest mean validation score among `candidates` variants of one split strategy.
+
+    Over runs that trained, at least half of each variant's. `seed` is its run with the highest validation score, and
+    `second` the next variant, with the lead over it.
+    """
+
+    name: str
+    strategy: str
+    candidates: int
+    validation: Summary
+    seed: int
+    second: str | None
+    lead: Difference | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Test scores of two variants: the difference of the means over the runs that trained, and how many did.
+
+    `same_images` says whether both were trained on the same images.
+    """
+
+    name: str
+    rival: str
+    ours: Summary | None
+    theirs: Summary | None
+    difference: Difference | None
+    trained: Proportion
+    rival_trained: Proportion
+    same_images: bool
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """Two variants that differ in one setting alone; `values` are those of `rival` and of `name`.
+
+    `identical`: runs trained, and each has exactly the test score and loss of the other variant's run with its seed.
+    """
+
+    setting: str
+    values: tuple[object, object]
+    comparison: Comparison
+    identical: bool
+
+
+def trained_share(result: Result) -> Proportion:
+    """Return how many of the runs of a variant trained."""
+    return proportion(len(result.trained), len(result.record.runs))
+
+
+def best_variants(read: Sequence[Result], params: Params) -> list[Best]:
+    """Return the best variant of each split strategy with validation images, the strategy of most variants first."""
+    groups: dict[str, list[Result]] = {}
+    for result in read:
+        variant = params.variants.get(result.name)
+        score = result.summary(_validation(result))
+        if variant is not None and score is not None and 2 * len(result.trained) >= len(result.record.runs):
+            groups.setdefault(variant.settings.split.strategy, []).append(result)
+    return [_best(strategy, group) for strategy, group in sorted(groups.items(), key=lambda item: -len(item[1]))]
+
+
+def _best(strategy: str, group: Sequence[Result]) -> Best:
+    first, *others = sorted(group, key=_mean_validation, reverse=True)
+    validation = first.summary(_validation(first))
+    assert validation is not None
+    second = others[0] if others else None
+    lead = None if second is None else difference(first.values(_validation(first)), second.values(_validation(second)))
+    seed = int(first.by_seed(_validation(first)).idxmax())
+    return Best(first.name, strategy, len(group), validation, seed, second.name if second else None, lead)
+
+
+def _validation(result: Result) -> str:
+    return f"validation_{result.task.metric}"
+
+
+def _mean_validation(result: Result) -> float:
+    values = result.values(_validation(result))
+    return sum(values) / len(values)
+
+
+def compare(result: Result, rival: Result, params: Params) -> Comparison:
+    """Compare the test scores of two variants or ensembles of a task."""
+    metric = result.task.headline_metric
+    strategies = {_strategy(params, each.name) for each in (result, rival)}
+    return Comparison(
+        name=result.name,
+        rival=rival.name,
+        ours=result.summary(metric),
+        theirs=rival.summary(metric),
+        difference=difference(result.values(metric), rival.values(metric)),
+        trained=trained_share(result),
+        rival_trained=trained_share(rival),
+        same_images=len(strategies) == 1 and None not in strategies,
+    )
+
+
+def _strategy(params: Params, name: str) -> str | None:
+    variant = params.variants.get(name)
+    return None if variant is None else variant.settings.split.strategy
+
+
+def gains(read: Sequence[Result], params: Params, best: Sequence[Best]) -> list[Comparison]:
+    """Compare each searched variant with those that it should beat, of results of one task.
+
+    Those are the variants of which the report gives the test score, and the best of each split strategy.
+    """
+    names = {each.name for each in best}
+    rivals = [
+        result
+        for result in read
+        if result.name not in params.searched
+        and (result.name in names or result.task.headline_metric in result.reported)
+    ]
+    searched = [result for result in read if result.name in params.searched]
+    return [compare(result, rival, params) for result in searched for rival in rivals]
+
+
+def ablations(read: Sequence[Result], params: Params) -> list[Ablation]:
+    """Return each two variants of one task that differ in one setting alone, of results of one task."""
+    return list(_ablations([result for result in read if result.name in params.variants], params.variants, params))
+
+
+def _ablations(read: Sequence[Result], variants: dict[str, Variant], params: Params) -> Iterator[Ablation]:
+    rows = [(result, FlatSettings.of(variants[result.name])) for result in read]
+    for (first, settings), (second, others) in combinations(rows, 2):
+        changed = differences(settings, others)
+        if len(changed) == 1:
+            ((setting, values),) = changed.items()
+            yield Ablation(setting, values, compare(second, first, params), _identical(first, second))
+
+
+def _identical(first: Result, second: Result) -> bool:
+    part, metric = first.task.test_sets[0], first.task.metric
+    one, other = (
+        each.metrics[(each.metrics["part"] == part) & each.metrics["metric"].isin([metric, "loss"])]
+        .set_index(["seed", "metric"])["value"]
+        .sort_index()
+        for each in (first, second)
+    )
+    return bool(first.trained) and one.equals(other)

@@ -1,0 +1,153 @@
+"""All results as tables: a row a run, a row a metric of a run, a row a variant."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from dl4ia.analysis.intervals import Summary, scale_of, summarize
+from dl4ia.base.errors import RunError
+from dl4ia.config import Params
+from dl4ia.runs.layout import Layout
+from dl4ia.runs.results import VariantRecord
+from dl4ia.tasks import Task, task_of
+
+RUN_COLUMNS = [
+    "variant", "task", "exercise", "seed", "state", "trained", "seconds", "device", "machine", "threads", "versions",
+    "git_commit", "members", "error",
+]  # fmt: skip
+DIGITS = ".6g"  # of numbers in the tables
+METRIC_COLUMNS = ["variant", "seed", "part", "metric", "value"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What evaluation wrote of a variant or ensemble; `curves` is empty for an ensemble.
+
+    `metrics` is as in `results/metrics.csv`, without the column `variant`.
+    """
+
+    name: str
+    exercise: str
+    reported: dict[str, float]
+    record: VariantRecord
+    metrics: pd.DataFrame
+    curves: pd.DataFrame
+    images: pd.DataFrame
+
+    @property
+    def task(self) -> Task:
+        """The task of the variant."""
+        return task_of(self.record.task)
+
+    @property
+    def trained(self) -> list[int]:
+        """The seeds of the runs that trained."""
+        return [run.seed for run in self.record.runs if run.trained]
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """The metrics of the runs that trained: a row a seed, a column a metric such as `test_a_dice`."""
+        rows = self.metrics[self.metrics["seed"].isin(self.trained)]
+        names = rows["part"].astype(str) + "_" + rows["metric"].astype(str)
+        return rows.assign(name=names).pivot_table(index="seed", columns="name", values="value")
+
+    def by_seed(self, metric: str) -> pd.Series:
+        """Return a metric of the runs that trained, by seed; empty if it was not measured."""
+        return self.scores[metric].dropna() if metric in self.scores else pd.Series(dtype=float)
+
+    def values(self, metric: str) -> list[float]:
+        """Return a metric of each run that trained."""
+        return [float(value) for value in self.by_seed(metric)]
+
+    def summary(self, metric: str) -> Summary | None:
+        """Return the summary of a metric over the runs that trained, with the digits that `results/summary.csv` has."""
+        summary = summarize(self.values(metric), scale_of(metric))
+        if summary is None:
+            return None
+        mean, low, high = (float(f"{value:{DIGITS}}") for value in (summary.mean, summary.low, summary.high))
+        sd = None if summary.sd is None else float(f"{summary.sd:{DIGITS}}")
+        return Summary(summary.count, mean, sd, low, high, summary.interval)
+
+
+def results(params: Params, layout: Layout) -> list[Result]:
+    """Return what there is of the variants and ensembles of params.yaml, in its order.
+
+    Raises RunError if there is nothing at all, or if files are missing or damaged.
+    """
+    read = list(_read(params, layout))
+    if not read:
+        raise RunError(f"{layout.results}: no variant has been evaluated yet: run `dvc repro`")
+    return read
+
+
+def _read(params: Params, layout: Layout) -> Iterator[Result]:
+    for name, row in params.rows.items():
+        directory = layout.result(name)
+        if (directory.path / "runs.json").exists():
+            tables = {table: directory.table(table) for table in ("metrics", "curves", "images")}
+            yield Result(name, row.exercise, row.reported, directory.record(), **tables)
+
+
+def runs_table(read: Sequence[Result]) -> pd.DataFrame:
+    """Return a row a run: how it ended, and what it was computed with."""
+    rows = []
+    for result in read:
+        for run in result.record.runs:
+            row = run.model_dump(include=set(RUN_COLUMNS)) | {
+                "variant": result.name,
+                "task": result.task.name,
+                "exercise": result.exercise,
+                "versions": ", ".join(f"{library} {version}" for library, version in run.versions.items()),
+                "members": " ".join(run.members),
+            }
+            rows.append(row)
+    return pd.DataFrame(rows, columns=RUN_COLUMNS)
+
+
+def metrics_table(read: Sequence[Result]) -> pd.DataFrame:
+    """Return every metric of every run that finished: variant, seed, part, metric, value."""
+    tables = [result.metrics.assign(variant=result.name) for result in read if len(result.metrics)]
+    return pd.concat(tables, ignore_index=True)[METRIC_COLUMNS] if tables else pd.DataFrame(columns=METRIC_COLUMNS)
+
+
+def headline_metrics(task: Task) -> list[str]:
+    """Return the metrics that a summary has: of the test sets, validation and training images, then other reductions.
+
+    Such as test_a_dice, test_b_dice, validation_dice, train_dice, test_a_dice_pooled.
+    """
+    others = [name for name in task.headline if name.startswith(f"{task.metric}_")]
+    return [f"{part}_{task.metric}" for part in (*task.test_sets, "validation", "train")] + [
+        f"{task.test_sets[0]}_{name}" for name in others
+    ]
+
+
+def summary_table(read: Sequence[Result]) -> pd.DataFrame:
+    """Return a row a variant; means, spreads and seconds are over the runs that trained, `seeds` counts all runs.
+
+    `_low` and `_high` are as those of `intervals.Summary`.
+    """
+    tasks = {result.task.name: result.task for result in read}.values()
+    metrics = list(dict.fromkeys(metric for task in tasks for metric in headline_metrics(task)))
+    return pd.DataFrame([_summary_row(result, metrics) for result in read])
+
+
+def _summary_row(result: Result, metrics: Sequence[str]) -> dict[str, object]:
+    record = result.record
+    seconds = [run.seconds for run in record.runs if run.trained]
+    row: dict[str, object] = {
+        "variant": result.name,
+        "task": result.task.name,
+        "exercise": result.exercise,
+        "seeds": len(record.runs),
+        "trained": len(seconds),
+        "weights": record.weights,
+        "parameters": record.parameters,
+        "train_seconds": sum(seconds) / len(seconds) if seconds else None,
+    }
+    for metric in metrics:
+        summary = result.summary(metric)
+        for part in ("mean", "sd", "low", "high"):
+            row[f"{metric}_{part}"] = None if summary is None else getattr(summary, part)
+    return row | {"reported": result.reported.get(result.task.headline_metric)}

@@ -1,0 +1,124 @@
+"""Reading params.yaml: sections merged over their defaults, then validated as a whole."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from dl4ia.base.errors import ConfigError
+from dl4ia.config.messages import first_error
+from dl4ia.config.params import Params
+from dl4ia.config.sections import merged
+
+Section = dict[str, Any]
+
+
+def load(path: Path = Path("params.yaml"), root: Path = Path()) -> Params:
+    """Read and check `path`, and below `root` what studies wrote; raise ConfigError with the first mistake."""
+    raw = _read(path)
+    unknown = raw.keys() - {*Params.model_fields, "defaults"}
+    if unknown:
+        raise ConfigError(f"{path}: {min(unknown)}: unknown section")
+    filled = _filled(raw, path, root)
+    try:
+        params = Params.model_validate_json(json.dumps(filled, default=str))
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {first_error(error, filled)}") from error
+    for name, study in params.studies.items():
+        for point in study.grid() if study.sampler.kind == "grid" else study.corners():
+            try:
+                study.variant(point)
+            except ValidationError as error:
+                reason = first_error(error, study.settings_at(point))
+                raise ConfigError(f"{path}: studies.{name}.space: {reason}") from error
+    return params
+
+
+def _read(path: Path) -> Section:
+    try:
+        raw = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path} is missing: run from the project's root") from error
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(raw, dict) or not all(isinstance(key, str) for key in raw):
+        raise ConfigError(f"{path}: expected named sections, got {str(raw)[:80]}")
+    return raw
+
+
+def _filled(raw: Section, path: Path, root: Path) -> Section:
+    """Return `raw` with the defaults of its task under the settings of each variant and study."""
+    variants = {name: _filled_row(raw, row, where) for name, row, where in _rows(raw, "variants", path)}
+    searched = {}
+    for name, row, where in _rows(raw, "searched", path):
+        if name in variants:
+            raise ConfigError(f"{where}: there is a variant of that name")
+        if not isinstance(row.get("best"), str):
+            raise ConfigError(f"{where}.best: got {row.get('best')!r}, expected the file that a study writes")
+        searched[name] = row["best"]
+        best = root / row["best"]
+        if best.is_file():
+            rest = {key: value for key, value in row.items() if key != "best"}
+            variants[name] = _filled_row(raw, rest, where, _section(_read(best), "settings", str(best)))
+    studies = {name: _filled_study(raw, row, where) for name, row, where in _rows(raw, "studies", path)}
+    others = {key: value for key, value in raw.items() if key != "defaults"}
+    return others | {"variants": variants, "searched": searched, "studies": studies}
+
+
+def _rows(raw: Section, key: str, path: Path) -> Iterator[tuple[str, Section, str]]:
+    """Yield name, row and place of each row of a section, which may be missing."""
+    rows = {} if raw.get(key) is None else _section(raw, key, str(path))
+    for name, row in rows.items():
+        if not isinstance(row, dict):
+            raise ConfigError(f"{path}: {key}.{name}: expected keys with values, got {row!r}")
+        yield str(name), row, f"{path}: {key}.{name}"
+
+
+def _section(parent: Section, key: str, where: str) -> Section:
+    section = parent.get(key)
+    if not isinstance(section, dict):
+        raise ConfigError(f"{where}: {key}: expected keys with values, got {section!r}")
+    return section
+
+
+def _filled_row(raw: Section, row: Section, where: str, best: Section | None = None) -> Section:
+    """Return the row with its settings over `best`, those over the task's defaults, and the task's seeds."""
+    settings = merged(merged(_defaults(raw, row, where), best or {}), _section(row, "settings", where))
+    return row | {"settings": settings}
+
+
+def _defaults(raw: Section, row: Section, where: str) -> Section:
+    task, defaults, seeds = row.get("task"), raw.get("defaults"), raw.get("seeds")
+    for key, section in (("defaults", defaults), ("seeds", seeds)):
+        if not isinstance(section, dict):
+            raise ConfigError(f"{where.partition(':')[0]}: {key}: expected a value for each task, got {section!r}")
+        if not isinstance(task, str) or task not in section:
+            raise ConfigError(f"{where}.task: got {task!r}, expected one of {', '.join(map(str, section))} ({key})")
+    return _section(dict(defaults or {}), str(task), where) | {"seeds": (seeds or {})[task]}
+
+
+def _filled_study(raw: Section, row: Section, where: str) -> Section:
+    """Return a study's row with its space flat and its settings over the defaults."""
+    base = merged(_defaults(raw, row, where), _section(row, "settings", where))
+    rest = {key: value for key, value in row.items() if key != "settings"}
+    return rest | {"space": _dimensions(row.get("space"), f"{where}.space"), "base": base}
+
+
+def _dimensions(space: Any, where: str, prefix: str = "") -> Section:  # noqa: ANN401 (not yet checked)
+    """Return the dimensions of a space, by dotted key: a list of choices, or a range."""
+    if not isinstance(space, dict):
+        raise ConfigError(f"{where}: expected a list of choices, or low, high and log of a range, got {space!r}")
+    dimensions: Section = {}
+    for key, value in space.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, list):
+            dimensions[name] = {"kind": "choices", "choices": value}
+        elif isinstance(value, dict) and {"low", "high"} & value.keys():
+            dimensions[name] = {"kind": "range", **value}
+        else:
+            dimensions |= _dimensions(value, f"{where}.{key}", f"{name}.")
+    return dimensions

@@ -1,0 +1,74 @@
+"""Variants and ensembles: named experiments, rows of params.yaml."""
+
+from collections.abc import Iterable
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from dl4ia.base.errors import ConfigError
+from dl4ia.base.schema import Name, Strict
+from dl4ia.config.settings import Settings
+from dl4ia.tasks import task_of
+
+TestTime = Literal["none", "flips", "flips-and-turns"]
+
+
+class Row(Strict):
+    """What every experiment states: its task, the exercise it belongs to, and the values that the report gives.
+
+    `test_time` says over which transformed copies of an image predictions are averaged at evaluation.
+    """
+
+    task: str
+    exercise: str
+    about: str
+    reported: dict[str, float]
+    test_time: TestTime = "none"
+
+    @model_validator(mode="after")
+    def _task_allows_it(self) -> Self:
+        try:
+            task = task_of(self.task)
+        except ConfigError as error:
+            raise misfit("task", str(error)) from error
+        _one_of("test_time", [self.test_time], task.test_time, self.task)
+        return self
+
+
+class Variant(Row):
+    """A network that is trained."""
+
+    settings: Settings
+
+    @model_validator(mode="after")
+    def _settings_suit_the_task(self) -> Self:
+        task, settings = task_of(self.task), self.settings
+        _one_of("settings.split.strategy", [settings.split.strategy], task.strategies, self.task)
+        kinds = [augmentation.kind for augmentation in settings.augmentation]
+        _one_of("settings.augmentation", kinds, task.augmentations, self.task)
+        _one_of("settings.loss.kind", [settings.loss.kind], task.losses, self.task)
+        if not task.signature.dense and (settings.added_copies.flips or settings.added_copies.rotations):
+            raise misfit("settings.added_copies", f"flipped and rotated copies do not suit task {self.task}")
+        try:
+            settings.network.check(task.signature)
+        except ValueError as error:
+            raise misfit("settings.network", str(error)) from error
+        return self
+
+
+class Ensemble(Row):
+    """The mean of the probabilities of other variants' runs, of all their seeds; nothing is trained."""
+
+    members: Annotated[tuple[Name, ...], Field(min_length=1)]
+
+
+def _one_of(key: str, values: Iterable[str], allowed: tuple[str, ...], task: str) -> None:
+    for value in values:
+        if value not in allowed:
+            raise misfit(key, f"got {value!r}, and task {task} allows {', '.join(allowed) or 'none'}")
+
+
+def misfit(key: str, reason: str) -> PydanticCustomError:
+    """Return the error of a key that does not suit the rest of its row."""
+    return PydanticCustomError("misfit", "{reason}", {"key": key, "reason": reason})

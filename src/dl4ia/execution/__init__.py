@@ -1,0 +1,1 @@
+"""Where work runs and how it ends: the executor protocol, local processes, signals, process identity."""

@@ -1,0 +1,83 @@
+"""What a training, an evaluation or a study has resulted in, as a line for the terminal."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from dl4ia.tasks import task_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dl4ia.config import Params, Study
+    from dl4ia.runs.layout import Layout
+    from dl4ia.runs.results import ResultDirectory
+    from dl4ia.runs.run_directory import RunDirectory
+    from dl4ia.runs.study_directory import StudyDirectory
+    from dl4ia.runs.train import Experiment
+
+
+def trained_line(name: str, experiments: "Sequence[Experiment]") -> str:
+    """Return the last validation score of a variant's runs, or that of training where nothing was held out."""
+    finished = [each for each in experiments if each.run.status().state == "finished"]
+    metric = task_of(experiments[0].variant.task).metric
+    last = [each.run.history().iloc[-1] for each in finished]
+    part = next((part for part in ("validation", "train") if last and f"{part}/{metric}" in last[0]), "")
+    score = f"{part} {metric} {_mean([row[f'{part}/{metric}'] for row in last])} " if last else ""
+    return f"{name}: {score}({len(finished)} of {len(experiments)} runs finished)"
+
+
+def evaluated_line(name: str, result: "ResultDirectory") -> str:
+    """Return the test scores of the runs that trained."""
+    record, table = result.record(), result.table("metrics")
+    trained, task = [run.seed for run in record.runs if run.trained], task_of(record.task)
+    scores = [
+        f"{part.replace('_', ' ')} {task.metric} {_score(table, part, task.metric, trained)}" for part in task.test_sets
+    ]
+    return f"{name}: {', '.join(scores) + ' ' if trained else ''}({len(trained)} of {len(record.runs)} runs trained)"
+
+
+def searched_line(name: str, study: "Study", directory: "StudyDirectory") -> str:
+    """Return the best point of a study, and what it is worth."""
+    trials = directory.table("trials")
+    complete = trials[trials["state"] == "complete"]
+    best = complete.loc[complete["value"].idxmax()]
+    point = ", ".join(f"{key}={best[key]}" for key in study.space)
+    metric = f"validation {task_of(study.task).metric}"
+    return f"{name}: best {metric} {best['value']:.3f} of {len(complete)} complete trials: {point} ({directory.best})"
+
+
+def overview(params: "Params", layout: "Layout") -> str:
+    """Return a line for each variant, ensemble and study of params.yaml: how far it is, and what it is about."""
+    lines = []
+    for name, variant in params.variants.items():
+        seeds = variant.settings.seeds
+        finished = sum(_state(layout.run(name, seed)) == "finished" for seed in seeds)
+        lines.append(("variant", name, f"{finished} of {len(seeds)} runs finished", variant.about))
+    for name, best in params.searched.items():
+        if name not in params.variants:
+            lines.append(("variant", name, f"waits for {best}", ""))
+    lines += [("ensemble", name, f"of {', '.join(row.members)}", row.about) for name, row in params.ensembles.items()]
+    for name, study in params.studies.items():
+        lines.append(("study", name, f"{_state(layout.study(name))}, {study.trials} trials", study.about))
+    widths = [max(len(line[column]) for line in lines) for column in range(3)]
+    return "\n".join(
+        "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[3]]).rstrip()
+        for line in lines
+    )
+
+
+def _state(directory: "RunDirectory | StudyDirectory") -> str:
+    return directory.status().state if (directory.path / "status.json").exists() else "not started"
+
+
+def _score(table: "pd.DataFrame", part: str, metric: str, seeds: Sequence[int]) -> str:
+    chosen = (table["part"] == part) & (table["metric"] == metric) & table["seed"].isin(seeds)
+    return _mean(table.loc[chosen, "value"].tolist())
+
+
+def _mean(values: Sequence[float]) -> str:
+    """Return the mean, with the standard deviation if there are several values."""
+    import pandas as pd  # noqa: PLC0415 (the line is printed last, and `--help` does not need it)
+
+    series = pd.Series(values)
+    return f"{series.mean():.3f}" + (f" ± {series.std():.3f}" if len(series) > 1 else "")

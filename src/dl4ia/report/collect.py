@@ -1,0 +1,198 @@
+"""Everything that the report states, as values: no sentence, no Markdown, nothing drawn."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from dl4ia.analysis.comparisons import Ablation, Best, Comparison, ablations, best_variants, gains, trained_share
+from dl4ia.analysis.convergence import Convergence, Start, convergence, starts
+from dl4ia.analysis.generalization import GeneralizationGap, generalization_gap
+from dl4ia.analysis.intervals import Proportion
+from dl4ia.analysis.reproduction import Reproduction, reproductions
+from dl4ia.analysis.searches import SearchResult, search_result
+from dl4ia.analysis.settings import Flat, FlatSettings, common_settings, differences
+from dl4ia.analysis.tables import Result, headline_metrics, metrics_table, results, runs_table, summary_table
+from dl4ia.config import Params
+from dl4ia.report.sources import Source, sources, stand_ins
+from dl4ia.runs.layout import Layout
+from dl4ia.tasks import Task
+
+
+@dataclass(frozen=True)
+class VariantReport:
+    """A variant or ensemble: `settings` are those that differ from what most variants of its task have.
+
+    `convergence` is None where there is no verdict: no run trained, the curves are short, or it is a demonstration.
+    """
+
+    name: str
+    about: str
+    result: Result
+    trained: Proportion
+    settings: dict[str, object]
+    convergence: Convergence | None
+    starts: list[Start]
+    reproductions: list[Reproduction]
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The runs whose predictions an ensemble averages; a variant has none."""
+        return self.result.record.runs[0].members
+
+
+@dataclass(frozen=True)
+class TaskReport:
+    """A task; `reported` says whether its results may stand beside reported ones: those of the stand-in may not.
+
+    `judged` says whether they are compared with them, and the curves judged: those of a demonstration are not.
+    `pictured` is the run whose examples are shown: the best of the variants validated like most, else the first.
+    """
+
+    task: Task
+    reported: bool
+    judged: bool
+    common: Flat
+    variants: list[VariantReport]
+    best: list[Best]
+    pictured: tuple[str, int] | None
+    ablations: list[Ablation]
+    gaps: list[GeneralizationGap]
+    gains: list[Comparison]
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts that are measured."""
+        return ("train", "validation", *self.task.test_sets)
+
+    def metrics(self, variant: VariantReport) -> list[str]:
+        """Return the metrics of a variant that are listed: those of the summary, and others that the report gives."""
+        reported = [each.metric for each in variant.reproductions] if self.reported else []
+        listed = dict.fromkeys([*headline_metrics(self.task), *reported])
+        return [name for name in listed if name in reported or variant.result.summary(name) is not None]
+
+    @property
+    def has_validation(self) -> bool:
+        """Whether any variant has validation curves of a run that trained."""
+        column = f"validation/{self.task.metric}"
+        return any(variant.trained.count and column in variant.result.curves for variant in self.variants)
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What the runs were computed with, each with the number of runs: commits, versions, machines."""
+
+    commits: dict[str, int]
+    versions: dict[str, int]
+    machines: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Report:
+    """The whole report; `not_run` are the variants, ensembles and studies of params.yaml without results."""
+
+    notice: str
+    sources: dict[str, Source]
+    tasks: list[TaskReport]
+    searches: list[SearchResult]
+    not_run: list[str]
+    provenance: Provenance
+    runs: pd.DataFrame
+    metrics: pd.DataFrame
+    summary: pd.DataFrame
+
+
+def collect(params: Params, layout: Layout, notice: str = "") -> Report:
+    """Compute the report from the tables in results/; with a `notice` it is a demonstration and nothing is judged.
+
+    Raises RunError if there are no results, or damaged ones.
+    """
+    read, known = results(params, layout), sources(params, layout)
+    fake = stand_ins(known)
+    found = {name: search_result(name, study, layout.study(name)) for name, study in params.studies.items()}
+    searches = [search for search in found.values() if search is not None]
+    tasks = dict.fromkeys(result.record.task for result in read)
+    runs = runs_table(read)
+    done = {result.name for result in read}
+    return Report(
+        notice=notice,
+        sources=known,
+        tasks=[
+            _task([each for each in read if each.record.task == name], params, real=name not in fake, judged=not notice)
+            for name in tasks
+        ],
+        searches=searches,
+        not_run=[name for name in dict.fromkeys([*params.rows, *params.searched]) if name not in done]
+        + [f"study {name}" for name, search in found.items() if search is None],
+        provenance=_provenance(runs[runs["members"] == ""]),
+        runs=runs,
+        metrics=metrics_table(read),
+        summary=summary_table(read),
+    )
+
+
+def _task(read: Sequence[Result], params: Params, *, real: bool, judged: bool) -> TaskReport:
+    variants = {result.name: params.variants[result.name] for result in read if result.name in params.variants}
+    common = common_settings([FlatSettings.of(variant) for variant in variants.values()])
+    best, pairs = best_variants(read, params), ablations(read, params)
+    return TaskReport(
+        task=read[0].task,
+        reported=real,
+        judged=judged and real,
+        common=common.stated,
+        variants=[_variant(result, params, common, judged=judged) for result in read],
+        best=best,
+        pictured=(best[0].name, best[0].seed) if best else _first_trained(read),
+        ablations=pairs,
+        gaps=_gaps(read, params, pairs),
+        gains=gains(read, params, best),
+    )
+
+
+def _variant(result: Result, params: Params, common: FlatSettings, *, judged: bool) -> VariantReport:
+    row = params.rows[result.name]
+    variant = params.variants.get(result.name)
+    changed = {} if variant is None else differences(common, FlatSettings.of(variant))
+    has_curves = len(result.curves) > 0
+    return VariantReport(
+        name=result.name,
+        about=row.about,
+        result=result,
+        trained=trained_share(result),
+        settings={key: value for key, (_, value) in changed.items()},
+        convergence=convergence(result.curves, result.trained) if judged and has_curves else None,
+        starts=starts(result.curves, len(result.task.classes)) if has_curves else [],
+        reproductions=reproductions(result),
+    )
+
+
+def _first_trained(read: Sequence[Result]) -> tuple[str, int] | None:
+    return next(((result.name, result.trained[0]) for result in read if result.trained), None)
+
+
+def _gaps(read: Sequence[Result], params: Params, pairs: Sequence[Ablation]) -> list[GeneralizationGap]:
+    """Return the gaps of the variants whose reported gap is known, and of those that differ in the split alone."""
+    names = {
+        result.name
+        for result in read
+        if {f"validation_{result.task.metric}", result.task.headline_metric} <= result.reported.keys()
+    }
+    names |= {
+        name
+        for pair in pairs
+        if pair.setting == "split.strategy"
+        for name in (pair.comparison.name, pair.comparison.rival)
+    }
+    gaps = [
+        generalization_gap(result, params.variants[result.name].settings.split.strategy)
+        for result in read
+        if result.name in names and result.name in params.variants
+    ]
+    return [gap for gap in gaps if gap is not None]
+
+
+def _provenance(runs: pd.DataFrame) -> Provenance:
+    threads = runs["threads"].map(lambda count: f"{count} thread{'s' if count > 1 else ''} a run")
+    machines = runs["device"] + " (" + runs["machine"] + "), " + threads
+    return Provenance(*(dict(Counter(column)) for column in (runs["git_commit"], runs["versions"], machines)))

@@ -1,0 +1,111 @@
+"""Numbers and lists as text."""
+
+import math
+from collections.abc import Sequence
+
+from dl4ia.analysis.intervals import ENOUGH, Difference, Proportion, Summary
+from dl4ia.config import Choices, Range
+from dl4ia.report import names
+
+NONE = "–"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a number with so many digits behind the point; a dash for None and NaN, the empty cell of a table."""
+    return NONE if value is None or math.isnan(value) else f"{value:.{digits}f}"
+
+
+def signed(value: float) -> str:
+    """Return a difference; one that rounds to 0 has no sign."""
+    text = f"{value:+.3f}"
+    return text[1:] if float(text) == 0 else text
+
+
+def mean_sd(mean: float | None, sd: float | None, digits: int = 3) -> str:
+    """Return `mean ± sd`, or the mean alone where there is one value."""
+    spread = number(sd, digits)
+    return number(mean, digits) + ("" if spread == NONE else f" ± {spread}")
+
+
+def bounds(count: int, low: float | None, high: float | None, digits: int = 3) -> str:
+    """Return the interval in brackets; for few values the smallest and the largest, for one nothing."""
+    if count <= 1:
+        return "one run" if count else NONE
+    between = number(low, digits), number(high, digits)
+    return f"[{between[0]}, {between[1]}]" if count >= ENOUGH else f"{between[0]} to {between[1]}"
+
+
+def summary(value: Summary | None, digits: int = 3) -> str:
+    """Return mean, standard deviation and bounds."""
+    if value is None:
+        return NONE
+    text = mean_sd(value.mean, value.sd, digits)
+    return text if value.count == 1 else f"{text} {_enclosed(bounds(value.count, value.low, value.high, digits))}"
+
+
+def signed_summary(value: Summary) -> str:
+    """Return the mean of differences with its sign, and bounds."""
+    text = signed(value.mean)
+    return text if value.count == 1 else f"{text} {_enclosed(bounds(value.count, value.low, value.high))}"
+
+
+def _enclosed(text: str) -> str:
+    return text if text.startswith("[") else f"({text})"
+
+
+def difference(value: Difference | None) -> str:
+    """Return a difference with its interval where there is one."""
+    if value is None:
+        return NONE
+    if value.low is None or value.high is None:
+        return signed(value.mean)
+    return f"{signed(value.mean)} [{signed(value.low)}, {signed(value.high)}]"
+
+
+def share(value: Proportion) -> str:
+    """Return `k of n`."""
+    return f"{value.count} of {value.of}"
+
+
+def percent(value: float) -> str:
+    """Return a share in per cent."""
+    return f"{100 * value:.0f} %"
+
+
+def joined(items: Sequence[str]) -> str:
+    """Return `a, b and c`."""
+    return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
+
+
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """Return `1 run`, `2 runs`."""
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
+
+
+def setting(value: object) -> str:
+    """Return a value of a setting as params.yaml has it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(
+            f"{names.setting(key)} {setting(item)}" if key != "kind" else str(item) for key, item in value.items()
+        )
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(setting(item) for item in value)}]" if value else "none"
+    return f"{value:.4g}" if isinstance(value, float) else "none" if value is None else str(value)
+
+
+def dimension(value: Range | Choices) -> str:
+    """Return what a parameter of a study may be."""
+    return ", ".join(map(setting, value.choices)) if isinstance(value, Choices) else value.description
+
+
+def seconds(value: float) -> str:
+    """Return a duration."""
+    return f"{value:.0f} s" if value >= 10 else f"{value:.1f} s"  # noqa: PLR2004
+
+
+def commit(name: str) -> str:
+    """Return a commit in short, and whether files differed from it."""
+    revision, dirty, _ = name.partition("-dirty")
+    return (f"{revision[:10]} with uncommitted changes" if dirty else revision[:10]) or "unknown (no git)"

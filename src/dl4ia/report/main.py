@@ -1,0 +1,116 @@
+"""results/*.csv and report/, from the tables of evaluation and of searches alone."""
+
+import shutil
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from dl4ia.analysis.searches import trials_table
+from dl4ia.analysis.tables import DIGITS
+from dl4ia.base import atomic_files
+from dl4ia.config import Params
+from dl4ia.report.collect import Report, TaskReport, collect
+from dl4ia.report.plots.comparison import comparison
+from dl4ia.report.plots.curves import curves, limits, validation_curves
+from dl4ia.report.plots.studies import study_figures
+from dl4ia.report.readme import update_readme
+from dl4ia.report.render import markdown
+from dl4ia.report.sources import write_sources
+from dl4ia.runs.layout import Layout
+from dl4ia.tasks.figures import save
+
+_KINDS = ("examples", "confusion")  # of pictures of single runs
+
+
+def write_report(params: Params, layout: Layout, notice: str = "") -> None:
+    """Write results/{runs,metrics,summary,trials}.csv, results/source.json, report/ and the table in README.md.
+
+    The report opens with `notice`, if there is one, and then judges nothing. Results of what is no longer in
+    params.yaml are removed, and figures that the report does not show. Raises RunError if there are no results, or
+    damaged ones.
+    """
+    _remove_old_results(params, layout)
+    report = collect(params, layout, notice)
+    folder = layout.report / "figures"
+    for task in report.tasks:
+        _draw(task_figures(task), folder)
+    studies = {search.name: study_figures(search) for search in report.searches}
+    for search in report.searches:
+        figures = studies[search.name].items()
+        _draw({f"search-{search.name}-{name}": partial(draw, search) for name, draw in figures}, folder)
+    pictures = {task.task.name: _run_pictures(task, layout) for task in report.tasks}
+    names = {name: {figure: f"search-{name}-{figure}.png" for figure in figures} for name, figures in studies.items()}
+    text = markdown(report, pictures, names)
+    _write_tables(report, layout)
+    atomic_files.write(layout.report / "report.md", text.encode())
+    for path in folder.glob("*.png"):
+        if f"figures/{path.name})" not in text:
+            path.unlink()
+    update_readme(layout)
+
+
+def task_figures(task: TaskReport) -> dict[str, Callable[[], Figure]]:
+    """Return what draws the figures of a task, by the names of their files."""
+    shared = limits(task)
+    figures: dict[str, Callable[[], Figure]] = {f"comparison-{task.task.name}": partial(comparison, task)}
+    if task.has_validation:
+        figures[f"validation-{task.task.name}"] = partial(validation_curves, task, shared)
+    for variant in task.variants:
+        if len(variant.result.curves):
+            figures[f"curves-{variant.name}"] = partial(curves, variant, task, shared)
+    return figures
+
+
+def _draw(figures: Mapping[str, Callable[[], Figure]], folder: Path) -> None:
+    for name, draw in figures.items():
+        save(draw(), folder / f"{name}.png")
+
+
+def _run_pictures(task: TaskReport, layout: Layout) -> list[str]:
+    """Bring the pictures of one run beside the report if evaluation has drawn them; return the names of those there.
+
+    Without out/, as in a fresh clone, those that are committed stay.
+    """
+    if task.pictured is None:
+        return []
+    name, seed = task.pictured
+    part = task.task.test_sets[0]
+    there = []
+    for kind in _KINDS:
+        drawn = layout.evaluation(name) / f"seed-{seed}" / f"{kind}-{part}.png"
+        target = layout.report / "figures" / f"{kind}-{name}-seed-{seed}-{part}.png"
+        if drawn.exists():
+            atomic_files.write(target, drawn.read_bytes())
+        if target.exists():
+            there.append(target.name)
+    return there
+
+
+def _write_tables(report: Report, layout: Layout) -> None:
+    tables = {
+        "runs": report.runs,
+        "metrics": report.metrics,
+        "summary": report.summary,
+        "trials": trials_table(report.searches),
+    }
+    for name, table in tables.items():
+        _write_table(layout.results / f"{name}.csv", table)
+    write_sources(report.sources, layout)
+
+
+def _write_table(path: Path, table: pd.DataFrame) -> None:
+    atomic_files.write(path, table.to_csv(index=False, float_format=f"%{DIGITS}", lineterminator="\n").encode())
+
+
+def _remove_old_results(params: Params, layout: Layout) -> None:
+    """Remove the results of variants, ensembles and studies that are no longer in params.yaml."""
+    known = {*params.rows, *params.searched}
+    for record in layout.results.glob("*/runs.json"):
+        if record.parent.name not in known:
+            shutil.rmtree(record.parent)
+    for trials in (layout.results / "search").glob("*/trials.csv"):
+        if trials.parent.name not in params.studies:
+            shutil.rmtree(trials.parent)

@@ -1,0 +1,117 @@
+"""Figures of a study: how it went, and which parameters mattered."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from dl4ia.analysis.searches import SearchResult
+from dl4ia.report import names
+from dl4ia.report.plots.dimensions import jittered, places, score_axis, ticks
+from dl4ia.report.plots.study_maps import KIND, LEVELS, STRENGTH, WIDTH, lambda_points, widths
+from dl4ia.tasks.figures import BLUE, GRAY, VERMILLION, styled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from matplotlib.axes import Axes
+
+_COLUMNS = 4  # of slices
+
+
+def study_figures(search: SearchResult) -> "dict[str, Callable[[SearchResult], Figure]]":
+    """Return what draws the figures that say what a study has found, by name, none of them twice.
+
+    Two parameters are shown by one figure. Where there are more: the values in order, unless all points of a grid were
+    tried, the importances, and the value over each parameter.
+    """
+    space = set(search.study.space)
+    figures: dict[str, Callable[[SearchResult], Figure]] = {}
+    if {KIND, STRENGTH} <= space:
+        figures["lambda"] = lambda_points
+    if {WIDTH, LEVELS} <= space:
+        figures["widths"] = widths
+    if len(space) > 2 or not figures:  # noqa: PLR2004 (then no figure above has all of it)
+        if search.study.sampler.kind != "grid":
+            figures["history"] = history
+        if search.importances:
+            figures["importances"] = importance_bars
+        figures["slices"] = slices
+    return figures
+
+
+def _trials(axes: "Axes", trials: pd.DataFrame, where: "np.ndarray", *, complete: bool) -> None:
+    """Draw trials at their values; hollow ones were pruned, and their value is that of when they were."""
+    fill, label = (BLUE, "complete") if complete else ("none", "pruned, when stopped")
+    colour = BLUE if complete else GRAY
+    axes.scatter(where, trials["value"], s=26, facecolors=fill, edgecolors=colour, alpha=0.75, label=label)
+
+
+@styled
+def history(search: SearchResult) -> Figure:
+    """Draw each trial's value in order, and the best so far."""
+    figure = Figure(figsize=(9, 3.9))
+    axes = figure.subplots()
+    ordered = search.complete.sort_values("trial")
+    _trials(axes, ordered, ordered["trial"].to_numpy(), complete=True)
+    if len(search.pruned):
+        _trials(axes, search.pruned, search.pruned["trial"].to_numpy(), complete=False)
+    axes.step(ordered["trial"], ordered["value"].cummax(), color=VERMILLION, where="post", label="best so far")
+    failed = search.trials.loc[search.trials["state"] == "failed", "trial"]
+    if len(failed):
+        bottom = axes.get_ylim()[0]
+        axes.plot(failed, [bottom] * len(failed), "x", color=GRAY, markersize=8, clip_on=False, label="failed")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("trial")
+    axes.set_ylabel(score_axis(search))
+    axes.grid(visible=True)
+    figure.suptitle(f"Study {search.name}: trials in order")
+    figure.legend(loc="outside lower center", ncols=4)
+    return figure
+
+
+@styled
+def importance_bars(search: SearchResult) -> Figure:
+    """Draw the share of each parameter in the variance of the value, and what they do not explain alone."""
+    bars = {names.setting(key): share for key, share in search.importances.items()}
+    figure = Figure(figsize=(8, 1.6 + 0.32 * (len(bars) + 1)))
+    axes = figure.subplots()
+    drawn = axes.barh(list(bars), list(bars.values()), color=BLUE)
+    axes.bar_label(drawn, fmt="{:.0%}", padding=3)
+    rest = axes.barh(["parameters together"], [search.interactions or 0.0], color=GRAY)
+    axes.bar_label(rest, fmt="{:.0%}", padding=3)
+    axes.margins(x=0.12)
+    axes.invert_yaxis()
+    axes.xaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_formatter("{x:.0%}")
+    axes.set_xlabel(f"share of the variance of {score_axis(search)}: main effects (fANOVA)")
+    figure.suptitle(f"Study {search.name}: what mattered, by {len(search.complete)} trials")
+    return figure
+
+
+@styled
+def slices(search: SearchResult) -> Figure:
+    """Draw the value of every trial over each parameter; points at the same choice are moved apart."""
+    space = search.study.space
+    columns = min(_COLUMNS, len(space))
+    rows = -(-len(space) // columns)
+    figure = Figure(figsize=(2.6 * columns + 0.6, 2.5 * rows + 0.8))
+    grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    for axes in grid.flat[len(space) :]:
+        axes.axis("off")
+    for (key, dimension), axes in zip(space.items(), grid.flat, strict=False):
+        for trials, complete in ((search.complete, True), (search.pruned, False)):
+            if len(trials):
+                where = jittered(places(trials[key], dimension), dimension, trials["trial"])
+                _trials(axes, trials, where, complete=complete)
+        axes.set_xticks(*ticks(dimension))
+        axes.margins(x=0.15)
+        axes.set_title(names.setting(key))
+        axes.grid(visible=True, axis="y")
+    for axes in grid[:, 0]:
+        axes.set_ylabel(score_axis(search), fontsize=9)
+    figure.suptitle(f"Study {search.name}: each trial over each parameter")
+    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return figure

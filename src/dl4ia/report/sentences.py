@@ -1,0 +1,177 @@
+"""Variants and studies in words: plain text without markup, for any template. All values come from `analysis`."""
+
+from dl4ia.analysis.comparisons import Ablation
+from dl4ia.analysis.convergence import Convergence, Verdict
+from dl4ia.analysis.generalization import GeneralizationGap
+from dl4ia.analysis.reproduction import RELATIVE_TOLERANCE, SHARE_TOLERANCE, Agreement, Reproduction
+from dl4ia.analysis.searches import NEAR, SearchResult
+from dl4ia.report import formats, names
+from dl4ia.report.collect import TaskReport, VariantReport
+
+_STRATEGIES = {
+    "random": "a random split",
+    "patient": "a split by patient",
+    "random-folds": "random folds",
+    "patient-folds": "folds by patient",
+    "none": "no images",
+}
+
+
+def strategy(name: str) -> str:
+    """Return a split strategy in words."""
+    return _STRATEGIES.get(name, name)
+
+
+def convergence(value: Convergence) -> str:
+    """Return the verdict on the curves of a variant, with the numbers that it rests on."""
+    runs = formats.counted(value.runs, "run")
+    if value.best_step is None:
+        moved = (
+            f"still falls by {formats.percent(value.fall)} over a tenth of the training"
+            if value.verdict == Verdict.NOT_CONVERGED
+            else "has settled"
+        )
+        return f"{_capital(value.verdict)}: the training loss ({runs} that trained) {moved}; no images validate."
+    lowest = (
+        f"the validation loss ({runs} that trained) is lowest at iteration {value.best_step:,} of {value.last_step:,}"
+    )
+    match value.verdict:
+        case Verdict.OVER_FITTED | Verdict.UNSTABLE | Verdict.VALIDATION_ROSE:
+            change = f"ends {formats.percent(value.validation_rise)} higher"
+            train = abs(value.train_rise)
+            direction = "higher" if value.train_rise > 0 else "lower"
+            rest = f"{change}, while the training loss ends {formats.percent(train)} {direction} than there"
+        case Verdict.NOT_CONVERGED:
+            rest = f"still falls by {formats.percent(value.fall)} over a tenth of the training"
+        case Verdict.CONVERGED:
+            rest = "neither rises nor falls clearly at the end"
+    return f"{_capital(value.verdict)}: {lowest} and {rest}."
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def starts(variant: VariantReport) -> list[str]:
+    """Return when runs left chance level, and which had not at the end, fell back to it, or diverged."""
+    trained = [start for start in variant.starts if start.seed in variant.result.trained and start.left_at is not None]
+    others = [start for start in variant.starts if start.seed not in variant.result.trained]
+    diverged = {run.seed: run for run in variant.result.record.runs if run.state == "diverged"}
+    steps = [start.left_at for start in trained if start.left_at is not None]
+    sentences = []
+    if steps and max(steps) > min(start.last_step for start in trained) / 10:
+        span = f"{min(steps):,}" if min(steps) == max(steps) else f"{min(steps):,} to {max(steps):,}"
+        sentences.append(f"Runs that trained left chance level after {span} iterations.")
+    for fell_back, words in ((False, "had not left chance level"), (True, "fell back to chance level")):
+        seeds = [str(each.seed) for each in others if each.fell_back == fell_back and each.seed not in diverged]
+        if seeds:
+            last = f" after {others[0].last_step:,} iterations" if not fell_back else ""
+            sentences.append(f"{'Seed' if len(seeds) == 1 else 'Seeds'} {formats.joined(seeds)} {words}{last}.")
+    sentences += [f"Seed {seed} diverged: {run.error or 'the loss was not finite'}." for seed, run in diverged.items()]
+    return sentences
+
+
+def agreement(each: Reproduction, task: TaskReport) -> str:
+    """Return a reported value and, unless nothing is judged, what the runs that trained reach beside it."""
+    loss = each.metric.endswith("loss")
+    tolerance = f"{formats.percent(RELATIVE_TOLERANCE)} of it" if loss else f"{SHARE_TOLERANCE}"
+    words = {
+        Agreement.REPRODUCED: f", reproduced within {tolerance}",
+        Agreement.BETTER: ", here better",
+        Agreement.WORSE: ", here worse",
+    }
+    return f"{each.reported:.3f}" + (words[each.agreement] if task.judged and each.agreement is not None else "")
+
+
+def agreements(variant: VariantReport, task: TaskReport) -> dict[str, str]:
+    """Return the reported values by metric, as `agreement` does."""
+    return {each.metric: agreement(each, task) for each in variant.reproductions}
+
+
+def time(variant: VariantReport) -> str:
+    """Return how long a run takes, and what the report says of that."""
+    seconds = [run.seconds for run in variant.result.record.runs if run.trained and not run.members]
+    here = f"A run that trained took {formats.seconds(sum(seconds) / len(seconds))}." if seconds else ""
+    reported = variant.result.reported.get("train_seconds")
+    if reported is None:
+        return here
+    there = (
+        f"The report gives {formats.seconds(reported)}, on unknown hardware and with an evaluation of the test set at"
+    )
+    return f"{here} {there} every iteration.".strip()
+
+
+def ablation_effect(each: Ablation) -> str:
+    """Return what changing one setting did to the test score."""
+    if each.identical:
+        return "none: every run is the same"
+    return formats.difference(each.comparison.difference)
+
+
+def reported_gap(gap: GeneralizationGap) -> str:
+    """Return the gap that the report gives in units of its standard errors; nothing where either is unknown."""
+    errors = [(gap.by_image, "with images"), (gap.by_patient, "with patients")]
+    known = [
+        f"{gap.reported / each.gap:.1f} {how}" for each, how in errors if each is not None and gap.reported is not None
+    ]
+    if not known:
+        return ""
+    return f"The gap that the report gives of {gap.name}, from one run, in units of these: {formats.joined(known)}."
+
+
+def objective(search: SearchResult) -> str:
+    """Return what a trial of a study is scored by."""
+    each = search.study.objective
+    among = strategy(each.strategy) if each.kind == "split" else f"{each.folds} {strategy(f'{each.strategy}-folds')}"
+    return f"validation score, {among}, after {search.study.iterations:,} iterations"
+
+
+def counts(search: SearchResult) -> str:
+    """Return how many trials ended in which state."""
+    states = {"complete": len(search.complete), "failed": search.failed}
+    states["pruned"] = len(search.trials) - sum(states.values())
+    return ", ".join(f"{count} {state}" for state, count in states.items() if count)
+
+
+def lead(search: SearchResult) -> str:
+    """Return how far the best trial is ahead."""
+    if search.lead is None:
+        return "One trial is complete."
+    near = formats.counted(search.near, "other trial") if search.near else "no other trial"
+    verb = "is" if search.near <= 1 else "are"
+    each = "once a fold, each time from another seed" if search.study.objective.kind == "folds" else "from one seed"
+    return (
+        f"The best trial is {search.lead:.3f} ahead of the second, and {near} of {len(search.complete)} complete ones "
+        f"{verb} within {NEAR} of it. Each point was trained {each}."
+    )
+
+
+def mattered(search: SearchResult) -> str:
+    """Return the shares of the variance by parameter, and what they leave."""
+    if not search.importances or search.interactions is None:
+        return ""
+    shares = [f"{names.setting(key)} {formats.percent(share)}" for key, share in search.importances.items()]
+    return f"{', '.join(shares)}; parameters together {formats.percent(search.interactions)}"
+
+
+def top(search: SearchResult) -> tuple[dict[str, object], list[tuple[int, float, dict[str, object]]]]:
+    """Return the settings that the best trials share, and of each its number, value and the other settings."""
+    keys = list(search.study.space)
+    shared = [key for key in keys if len(search.top) > 1 and search.top[key].nunique() == 1]
+    records = search.top.to_dict(orient="records")
+    rows = [
+        (int(row["trial"]), float(row["value"]), {key: row[key] for key in keys if key not in shared})
+        for row in records
+    ]
+    return {key: records[0][key] for key in shared}, rows
+
+
+def caption(figure: str) -> str:
+    """Return what a figure of a study has."""
+    return {
+        "lambda": "trials by λ",
+        "widths": "best trial by feature maps and levels",
+        "history": "trials in order",
+        "importances": "share of each parameter in the variance of the score",
+        "slices": "trials over each parameter",
+    }[figure]

@@ -1,0 +1,1 @@
+"""Runs on disk, and the work that makes them: training and evaluation."""

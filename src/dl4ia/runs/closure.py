@@ -1,0 +1,152 @@
+"""The source that a module depends on: its import closure inside this package, and a digest of what that computes."""
+
+import ast
+import hashlib
+import json
+import sys
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+PACKAGE = Path(__file__).parents[1]  # the sources of this very package
+EQUIVALENT = "equivalent_versions.json"  # beside this module, and no part of what it computes
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The modules of the package below `root`; they are parsed, not imported, and may be those of another revision."""
+
+    root: Path = PACKAGE
+
+    def version(self, entries: Iterable[str], *, left_out: Collection[str] | None = None) -> str:
+        """Return a digest of all modules that `entries` need (see `closure`), and of data files that these name."""
+        digest = hashlib.sha256()
+        for module in sorted(self.closure(entries, left_out=left_out)):
+            path = self.path(module)
+            assert path is not None
+            digest.update(f"{module} {_digest(path)}\n".encode())
+        version = digest.hexdigest()[:32]
+        return self._equivalent.get(version, version)
+
+    def closure(self, entries: Iterable[str], *, left_out: Collection[str] | None = None) -> set[str]:
+        """Return the modules of the package that `entries` import, directly or not, and `entries` themselves.
+
+        Imports inside functions count only where `left_out` is given, and not in functions of those names. A name that
+        is imported from a package leads to the module that defines it; the package's other modules, which its
+        `__init__.py` also imports, are left out. So are `config` (the schemas there compose others, and what they hold
+        is in the run's configuration) and imports for type checkers. Raises ValueError for an entry without a source.
+        """
+        skipped = None if left_out is None else frozenset(left_out)
+        reached: set[str] = set()
+        waiting = list(entries)
+        for entry in waiting:
+            if self.path(entry) is None:
+                raise ValueError(f"{entry} is not a module of {self.root}")
+        while waiting:
+            module = waiting.pop()
+            path = self.path(module)
+            if path is None or module in reached or module.split(".")[1:2] == ["config"]:
+                continue
+            reached.add(module)
+            for node in _imports(path, skipped):
+                waiting += self._imported_modules(node)
+        return reached
+
+    def path(self, module: str) -> Path | None:
+        """Return the source of a module; that of one outside the package (an extension) if Python has loaded it."""
+        package, *parts = module.split(".")
+        if package != self.root.name:
+            file = getattr(sys.modules.get(module), "__file__", None)
+            return Path(file) if file and file.endswith(".py") else None
+        base = self.root.joinpath(*parts)
+        return next((path for path in (base / "__init__.py", base.with_suffix(".py")) if path.is_file()), None)
+
+    def _imported_modules(self, node: ast.Import | ast.ImportFrom) -> Iterator[str]:
+        """Yield the modules of the package that a statement imports from."""
+        names = [alias.name for alias in node.names]
+        if isinstance(node, ast.Import):
+            yield from (name for name in names if self._is_inside(name))
+        elif node.module and self._is_inside(node.module):
+            yield from (self._definer(node.module, name) for name in names)
+
+    def _is_inside(self, module: str) -> bool:
+        return module.split(".", maxsplit=1)[0] == self.root.name
+
+    def _definer(self, module: str, name: str) -> str:
+        """Return the module that defines what `from module import name` imports."""
+        if self.path(f"{module}.{name}"):
+            return f"{module}.{name}"
+        path = self.path(module)
+        if path is None or path.name != "__init__.py":
+            return module
+        for node in _imports(path, None):
+            for alias in node.names:
+                if isinstance(node, ast.ImportFrom) and node.module and name in (alias.name, alias.asname):
+                    return self._definer(node.module, alias.name)
+        return module
+
+    @property
+    def _equivalent(self) -> dict[str, str]:
+        return read_equivalent(self.root / "runs" / EQUIVALENT)
+
+
+@cache
+def read_equivalent(path: Path) -> dict[str, str]:
+    """Return which versions of the code compute the same as an earlier one, and which one."""
+    return dict(json.loads(path.read_text(encoding="ascii"))) if path.exists() else {}
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+@cache
+def _imports(path: Path, left_out: frozenset[str] | None) -> tuple[ast.Import | ast.ImportFrom, ...]:
+    return tuple(_import_statements(_tree(path), left_out))
+
+
+def _import_statements(node: ast.AST, left_out: frozenset[str] | None) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Yield the import statements below a node, in functions only if `left_out` is given and does not name them."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import | ast.ImportFrom):
+            yield child
+        elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            if left_out is not None and child.name not in left_out:
+                yield from _import_statements(child, left_out)
+        elif not _is_for_type_checkers(child):
+            yield from _import_statements(child, left_out)
+
+
+def _is_for_type_checkers(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+@cache
+def _digest(path: Path) -> str:
+    """Return a digest of what a module computes: without comments, docstrings and the messages of errors."""
+    tree = _tree(path)
+    digest = hashlib.sha256(json.dumps(_canonical(tree)).encode())
+    strings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)} - {EQUIVALENT}
+    for beside in sorted(path.parent.rglob("*")):
+        if beside.name in strings and beside.is_file():  # a list of checksums, a template
+            digest.update(beside.read_bytes())
+    return digest.hexdigest()
+
+
+def _canonical(node: Any) -> Any:  # noqa: ANN401 (any part of a syntax tree)
+    """Return a syntax tree without positions and what decides nothing: the same for every version of Python."""
+    if isinstance(node, list):
+        return [_canonical(each) for each in node if not _is_docstring(each)]
+    if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+        return ["Raise", _canonical(node.exc.func)]
+    if isinstance(node, ast.AST):
+        fields = {name: value for name, value in ast.iter_fields(node) if value not in (None, [])}
+        return [type(node).__name__, {name: _canonical(value) for name, value in fields.items()}]
+    return node if isinstance(node, str | int | float | bool) else repr(node)
+
+
+def _is_docstring(node: Any) -> bool:  # noqa: ANN401
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

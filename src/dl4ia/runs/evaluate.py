@@ -1,0 +1,181 @@
+"""Finished runs against the sets they may be tested on: the only module that opens a test set."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import torch
+from torch import Tensor, optim
+
+from dl4ia.base.errors import RunError
+from dl4ia.config import Params
+from dl4ia.config.variants import TestTime
+from dl4ia.data.imageset import ImageSet
+from dl4ia.execution.executor import Context, Executor
+from dl4ia.metrics.classification import confusion_matrix
+from dl4ia.models.description import layers
+from dl4ia.models.network import weight_count
+from dl4ia.runs.experiment import network_of, optimizer_of
+from dl4ia.runs.layout import Layout
+from dl4ia.runs.predictions import log_probabilities, mean_log_probability
+from dl4ia.runs.results import Metrics, ResultDirectory, RunRecord, VariantRecord, left_chance_level
+from dl4ia.runs.schemas import RunStatus
+from dl4ia.runs.train import Experiment, experiments
+from dl4ia.tasks import Task, task_of
+from dl4ia.tasks.figures import confusion, save
+
+_SWITCHES = {"foreach", "maximize", "capturable", "differentiable", "fused", "decoupled_weight_decay"}  # of PyTorch
+_SPELLED = {"test": "test set", "test_a": "test A", "test_b": "test B"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A network, or several whose probabilities are averaged, to evaluate under the number `seed`."""
+
+    name: str
+    members: tuple[Experiment, ...]
+    test_time: TestTime
+    seed: int
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What was measured of one job: metrics by part and name, and the tables that results/ keeps."""
+
+    metrics: Metrics
+    images: pd.DataFrame
+    confusion: pd.DataFrame
+
+
+def evaluate_variant(name: str, params: Params, layout: Layout, executor: Executor) -> ResultDirectory:
+    """Evaluate every finished run of a variant, and write its results; runs that diverged have no metrics.
+
+    Raises RunError unless every run has ended.
+    """
+    variant, todo = params.variant(name), experiments(params, [name], layout)
+    finished = [each for each in todo if _ended(each).state == "finished"]
+    jobs = [Job(name, (each,), variant.test_time, each.seed) for each in finished]
+    evaluated = dict(zip((job.seed for job in jobs), executor.run(evaluate, jobs, _ignore), strict=True))
+    task = task_of(variant.task)
+    records = []
+    for each in todo:
+        trained = each.seed in evaluated and left_chance_level(evaluated[each.seed].metrics, task)
+        records.append(RunRecord.of(each.seed, each.run.config().key, _ended(each), trained=trained))
+    curves = [each.run.history().assign(seed=each.seed) for each in todo]
+    return _write(name, layout, todo[0], records, evaluated, curves)
+
+
+def evaluate_ensemble(name: str, params: Params, layout: Layout, executor: Executor) -> ResultDirectory:
+    """Evaluate the mean probability of all finished runs of the members, and write the results.
+
+    Raises RunError if a run is missing or has not ended, or if none has finished.
+    """
+    ensemble = params.ensemble(name)
+    todo = experiments(params, ensemble.members, layout)
+    finished = tuple(each for each in todo if _ended(each).state == "finished")
+    if not finished:
+        raise RunError(f"params.yaml: ensembles.{name}: no run of {', '.join(ensemble.members)} has finished")
+    (evaluated,) = executor.run(evaluate, [Job(name, finished, ensemble.test_time, 0)], _ignore)
+    trained = left_chance_level(evaluated.metrics, task_of(ensemble.task))
+    of_first = RunRecord.of(0, finished[0].run.config().key, _ended(finished[0]), trained=trained)
+    seconds = sum(_ended(each).seconds for each in finished)
+    members = tuple(f"{each.name}/seed-{each.seed}" for each in finished)
+    record = of_first.model_copy(update={"seconds": seconds, "members": members})
+    return _write(name, layout, finished[0], [record], {0: evaluated}, [])
+
+
+def evaluate(job: Job, context: Context) -> Evaluated:  # noqa: ARG001 (an executor's signature)
+    """Measure one job on all parts, and draw confusion matrices and examples of the test sets."""
+    task = task_of(job.members[0].variant.task)
+    evaluator = task.evaluator()
+    metrics: Metrics = {}
+    images, counts = [], []
+    for part, part_images in _parts(job, task):
+        predictions = mean_log_probability(
+            [log_probabilities(member, part_images, job.test_time) for member in job.members]
+        )
+        predicted = predictions.argmax(dim=1)
+        measured = evaluator.measure(part_images, predictions)
+        metrics |= {(part, name): measured.metrics[name] for name in task.measured}
+        images.append(evaluator.kept(measured.images, test=part in task.test_sets).assign(part=part))
+        if part in task.test_sets:
+            counts.append(_confusion(part_images, predicted, task).assign(part=part))
+            folder = job.members[0].layout.evaluation(job.name) / f"seed-{job.seed}"
+            run = "ensemble" if len(job.members) > 1 else f"seed {job.seed}"
+            title = f"{job.name}, {run}, {_SPELLED.get(part, part)}"
+            save(confusion(counts[-1], task.classes, title), folder / f"confusion-{part}.png")
+            examples = evaluator.examples(part_images, predicted.numpy(), measured.images)
+            save(evaluator.draw_examples(examples, title), folder / f"examples-{part}.png")
+    return Evaluated(metrics, _joined(images, job.seed), _joined(counts, job.seed))
+
+
+def _parts(job: Job, task: Task) -> list[tuple[str, ImageSet]]:
+    """Return the parts to measure: training and validation images only where all members have the same."""
+    data, split = job.members[0].data()
+    parts = []
+    if all(member.data()[1] == split for member in job.members[1:]):
+        parts.append(("train", data.take(split.train)))
+        if split.validation:
+            parts.append(("validation", data.take(split.validation)))
+    test = ImageSet.load(job.members[0].layout.dataset(task.name, "test"))
+    return parts + [(part, test.part(part)) for part in task.test_sets]
+
+
+def _confusion(images: ImageSet, predicted: Tensor, task: Task) -> pd.DataFrame:
+    """Return how often each pair of actual and predicted class occurs."""
+    actual = torch.from_numpy(images.targets).long()
+    matrix = confusion_matrix(actual.flatten(), predicted.flatten(), len(task.classes)).numpy()
+    pairs = pd.MultiIndex.from_product([task.classes, task.classes], names=["actual", "predicted"])
+    return pd.Series(matrix.flatten(), pairs, name="count").reset_index()
+
+
+def _joined(tables: Sequence[pd.DataFrame], seed: int) -> pd.DataFrame:
+    """Return the tables as one, with seed and part as the first columns."""
+    table = pd.concat(tables, ignore_index=True).assign(seed=seed)
+    return table[["seed", "part", *table.columns.drop(["seed", "part"])]]
+
+
+def _ended(experiment: Experiment) -> RunStatus:
+    """Return the status of a run; raises RunError unless it has ended."""
+    status = experiment.run.status()
+    if not status.ended:
+        name = f"{experiment.name}, seed {experiment.seed}"
+        raise RunError(f"{experiment.run.path}: {name} is {status.state}: run `dvc repro train@{experiment.name}`")
+    return status
+
+
+def _described(optimizer: optim.Optimizer) -> str:
+    """Return an optimizer with all its numbers, PyTorch's defaults included."""
+    numbers = {key: value for key, value in optimizer.defaults.items() if key not in _SWITCHES}
+    return f"{type(optimizer).__name__}({', '.join(f'{key}={value}' for key, value in numbers.items())})"
+
+
+def _ignore(_event: object) -> None:
+    """Take an event: these jobs emit none."""
+
+
+def _write(  # noqa: PLR0913
+    name: str,
+    layout: Layout,
+    first: Experiment,
+    records: list[RunRecord],
+    evaluated: dict[int, Evaluated],
+    curves: list[pd.DataFrame],
+) -> ResultDirectory:
+    network, directory = network_of(first.variant), layout.result(name)
+    record = VariantRecord(
+        name=name,
+        task=first.variant.task,
+        layers=layers(network),
+        optimizer=_described(optimizer_of(network, first.variant.settings)),
+        weights=weight_count(network),
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        runs=records,
+    )
+    tables = {
+        "curves": [table[["seed", *table.columns.drop("seed")]] for table in curves],
+        "images": [each.images for each in evaluated.values()],
+        "confusion": [each.confusion for each in evaluated.values()],
+    }
+    directory.write(record, {seed: each.metrics for seed, each in evaluated.items()}, tables)
+    return directory

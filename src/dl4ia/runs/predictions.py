@@ -1,0 +1,71 @@
+"""What trained networks predict: one run, with transformed copies of the images, or an ensemble of runs."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from dl4ia.base.errors import RunError
+from dl4ia.config.variants import TestTime
+from dl4ia.data.imageset import ImageSet
+from dl4ia.runs.experiment import Standardizer, device_for, network_of
+from dl4ia.runs.train import Experiment
+from dl4ia.training.loop import predict
+
+View = tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]  # of images (n, c, h, w), and back
+
+
+def trained(experiment: Experiment) -> tuple[nn.Module, Standardizer]:
+    """Return the network of a finished run, and how its images are standardised; raises RunError if they do not fit."""
+    network, run = network_of(experiment.variant), experiment.run
+    try:
+        network.load_state_dict(run.weights())
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise RunError(f"{run.path} was trained with other settings than params.yaml has now ({reason})") from error
+    by_training_set = run.config().standardization
+    if by_training_set is None:
+        return network, Standardizer()
+    return network, Standardizer(tuple(by_training_set.mean), tuple(by_training_set.std))
+
+
+def log_probabilities(experiment: Experiment, images: ImageSet, test_time: TestTime) -> Tensor:
+    """Return the predictions (n, classes, ...) of a finished run on the CPU, averaged over transformed copies."""
+    device = device_for(experiment.device)
+    network, standardizer = trained(experiment)
+    network = network.to(device)
+    batch = standardizer.apply(images.images).to(device)
+    return mean_log_probability(
+        [back(functional.log_softmax(predict(network, forth(batch)), dim=1)).cpu() for forth, back in views(test_time)]
+    )
+
+
+def views(test_time: TestTime) -> list[View]:
+    """Return the transformations of images that predictions are averaged over, each with its inverse."""
+    turns = range(4) if test_time == "flips-and-turns" else range(1)
+    flips: tuple[tuple[int, ...], ...] = {"none": ((),), "flips": ((), (-1,), (-2,), (-2, -1))}.get(
+        test_time, ((), (-1,))
+    )  # with the turns, one flip gives all eight
+    return [_view(flip, turn) for flip in flips for turn in turns]
+
+
+def _view(flip: tuple[int, ...], turn: int) -> View:
+    def forth(images: Tensor) -> Tensor:
+        return images.flip(flip).rot90(turn, (-2, -1))
+
+    def back(outputs: Tensor) -> Tensor:
+        return outputs.rot90(-turn, (-2, -1)).flip(flip)
+
+    def unchanged(tensor: Tensor) -> Tensor:
+        return tensor
+
+    return (forth, back) if flip or turn else (unchanged, unchanged)
+
+
+def mean_log_probability(predictions: Sequence[Tensor]) -> Tensor:
+    """Return the logarithm of the mean probability of several predictions, each (n, classes, ...)."""
+    if len(predictions) == 1:
+        return predictions[0]
+    return torch.logsumexp(torch.stack(list(predictions)), dim=0) - math.log(len(predictions))

@@ -1,0 +1,136 @@
+"""What small JSON and CSV files hold, checked as they are read: others may have written or edited them."""
+
+import hashlib
+from collections.abc import Collection
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, ValidationError
+
+from dl4ia.base.errors import RunError
+
+POINT = ("step", "epoch", "seconds", "learning_rate")  # the columns of every history
+
+
+class Stored(BaseModel):
+    """The base of file schemas: frozen; unknown keys are kept, for files may be newer than the code."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True, allow_inf_nan=False)
+
+
+Model = TypeVar("Model", bound=Stored)
+
+
+class Standardization(Stored):
+    """Mean and standard deviation of each channel over the images trained on."""
+
+    mean: Annotated[list[float], Field(min_length=1)]
+    std: Annotated[list[PositiveFloat], Field(min_length=1)]
+
+
+class RunConfig(Stored):
+    """All that decides a run, the content of `config.json`; `settings` without those at their neutral default.
+
+    `standardization` is None where each image is standardised by itself. `data` and `split` are SHA-256 digests, `code`
+    is the version of the code that decides the result.
+    """
+
+    variant: str
+    task: str
+    seed: Annotated[int, Field(ge=0)]
+    settings: dict[str, Any]
+    standardization: Standardization | None
+    data: str
+    split: str
+    code: str
+
+    @property
+    def key(self) -> str:
+        """The content hash: the same for the same run wherever it is done."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:32]
+
+
+class Provenance(Stored):
+    """What a result was computed with, on and by; `process` names it as `execution.processes` does."""
+
+    started: NonNegativeFloat
+    versions: dict[str, str]
+    device: str
+    machine: str
+    threads: PositiveInt
+    git_commit: str
+    process: str
+
+
+class RunStatus(Provenance):
+    """The content of a run's `status.json`.
+
+    `diverged` is a result: the loss was no longer finite. `failed` is a fault, such as want of memory.
+    """
+
+    state: Literal["running", "stopped", "finished", "diverged", "failed"]
+    seconds: NonNegativeFloat
+    error: str | None = None
+    resumed_at: int | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.state in {"finished", "diverged"}
+
+
+class StudyStatus(Provenance):
+    """The content of a study's `status.json`."""
+
+    state: Literal["running", "stopped", "finished"]
+    key: str
+    workers: PositiveInt
+
+
+def read_json(path: Path, model: type[Model], output: Path) -> Model:
+    """Return what a file of a stage's `output` holds; raises RunError if it is missing or not such a file."""
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise missing(path) from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(map(str, first["loc"]))
+        raise damaged(path, f"{key}{': ' if key else ''}{first['msg']}", output) from error
+
+
+def read_table(path: Path, columns: Collection[str], output: Path) -> pd.DataFrame:
+    """Return a table that has at least `columns`; raises RunError if it is missing or not a table."""
+    try:
+        table = pd.read_csv(path)
+    except FileNotFoundError as error:
+        raise missing(path) from error
+    except (ValueError, OverflowError) as error:  # pandas' errors are ValueErrors
+        raise damaged(path, f"not a readable table: {error}", output) from error
+    for column in columns:
+        if column not in table:
+            raise damaged(path, f"column {column!r} is missing", output)
+    return table
+
+
+def read_history(path: Path, output: Path) -> pd.DataFrame:
+    """Return the points of a run's curves, in order; raises RunError if they are not in order, or not numbers."""
+    table = read_table(path, POINT, output)
+    for column in table:
+        if not pd.api.types.is_numeric_dtype(table[column]) or not np.isfinite(table[column]).all():
+            raise damaged(path, f"column {column!r}: expected a number in each row", output)
+    if not (table["step"] % 1 == 0).all() or not (table["step"].diff().fillna(1) > 0).all():
+        raise damaged(path, "column 'step': expected whole numbers, each above the last", output)
+    return table
+
+
+def missing(path: Path) -> RunError:
+    """Return the error of a file that a stage has not written yet."""
+    return RunError(f"{path} is missing: run `dvc repro`")
+
+
+def damaged(path: Path, what: str, output: Path) -> RunError:
+    """Return the error of a file that is not as its stage writes it: DVC restores its output."""
+    return RunError(f"{path}: {' '.join(what.split())[:300]}; delete {output} and run `dvc repro`")

@@ -1,0 +1,173 @@
+"""All seeds of variants, each trained into its run directory; an interrupted training is resumed."""
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+from filelock import FileLock, Timeout
+
+from dl4ia.base import atomic_files
+from dl4ia.base.errors import DivergedError, RunError, StoppedError
+from dl4ia.config import Device, Params, Variant
+from dl4ia.data.imageset import ImageSet
+from dl4ia.data.splits import Split, load_split
+from dl4ia.execution.executor import Context, Executor
+from dl4ia.runs.code import training_version
+from dl4ia.runs.experiment import Standardizer, device_for, fit_network
+from dl4ia.runs.layout import Layout
+from dl4ia.runs.provenance import provenance
+from dl4ia.runs.run_directory import RunDirectory
+from dl4ia.runs.schemas import RunConfig, RunStatus, Standardization
+from dl4ia.training.callbacks import Callback
+from dl4ia.training.checkpoint import Checkpointer
+from dl4ia.training.loop import Point, Training
+
+_PATIENCE = 5  # seconds to wait for a process that is about to stop
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A variant and one of its seeds, and the working copy and device it is trained in."""
+
+    name: str
+    variant: Variant
+    seed: int
+    layout: Layout
+    device: Device = "auto"
+
+    @property
+    def run(self) -> RunDirectory:
+        """Where it is, or will be, on disk."""
+        return self.layout.run(self.name, self.seed)
+
+    def data(self) -> tuple[ImageSet, Split]:
+        """Return the training partition and its split; the test partition is another file. Raises DataError."""
+        task, strategy = self.variant.task, self.variant.settings.split.strategy
+        data = ImageSet.load(self.layout.dataset(task, "train"))
+        return data, load_split(self.layout.split(task, strategy), self.seed, len(data))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A new point of an experiment's curves, or its end (`point` is None)."""
+
+    experiment: Experiment
+    point: Point | None
+
+
+def experiments(params: Params, names: Sequence[str], layout: Layout) -> list[Experiment]:
+    """Return one experiment for each seed of the named variants; raises ConfigError."""
+    return [
+        Experiment(name, variant, seed, layout, params.device)
+        for name, variant in ((name, params.variant(name)) for name in names)
+        for seed in variant.settings.seeds
+    ]
+
+
+def train_all(todo: Sequence[Experiment], executor: Executor, observe: Callable[[Progress], None]) -> None:
+    """Train all experiments. A training that diverges has a result; any other failure stops all and is raised."""
+    with ExitStack() as locks:
+        for name in dict.fromkeys(experiment.name for experiment in todo):
+            locks.enter_context(_exclusive_lock(name, todo[0].layout))
+        versions = {experiment.name: training_version(experiment.variant) for experiment in todo}
+        jobs = [(experiment, versions[experiment.name]) for experiment in todo]
+        executor.run(train, jobs, observe)
+
+
+@contextmanager
+def _exclusive_lock(name: str, layout: Layout) -> Iterator[None]:
+    """Make sure that no other process trains this variant here; raises RunError if one does."""
+    path = layout.lock(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(path, timeout=_PATIENCE):
+            yield
+    except Timeout as error:
+        raise RunError(f"another process trains {name} here: wait until it has finished, or stop it") from error
+
+
+def train(job: tuple[Experiment, str], context: Context) -> None:
+    """Train one experiment, with code of that version, into its run directory.
+
+    Emits a Progress at each point and at the end. An earlier training of exactly this experiment is resumed from its
+    last checkpoint. Raises what is no result of the training, after it is noted in the status.
+    """
+    experiment, code = job
+    run = experiment.run
+    device = device_for(experiment.device)
+    data, split = experiment.data()
+    standardizer = Standardizer.of(data.take(split.train).images, experiment.variant.settings)
+    shutil.rmtree(run.path, ignore_errors=True)  # not before it is clear that there is something to train on
+    config = _config(experiment, standardizer, code)
+    run.write_config(config)
+    record = _Record(run, RunStatus(state="running", seconds=0.0, **provenance(device)))
+    checkpointer = Checkpointer(experiment.layout.checkpoints(config.key), context.stopping)
+    callbacks = [checkpointer, record, _Reporter(experiment, context)]
+    try:
+        network = fit_network(experiment.variant, experiment.seed, data, split, standardizer, device, callbacks)
+        run.write_weights(network.state_dict())
+    except StoppedError:
+        record.end("stopped")
+    except DivergedError as error:
+        record.end("diverged", str(error))
+    except Exception as error:
+        record.end("failed", f"{type(error).__name__}: {' '.join(str(error).split())}")
+        raise
+    else:
+        record.end("finished")
+    context.emit(Progress(experiment, None))
+
+
+@dataclass
+class _Record(Callback):
+    """Writes history and status of a run."""
+
+    run: RunDirectory
+    status: RunStatus
+    rows: list[dict[str, float]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.run.write_status(self.status)
+
+    def on_start(self, training: Training) -> None:
+        if training.step:
+            resumed = {"started": self.status.started - training.seconds, "resumed_at": training.step}
+            self.status = self.status.model_copy(update=resumed)
+            self.run.write_status(self.status)
+
+    def on_point(self, training: Training, point: Point) -> None:  # noqa: ARG002
+        self.rows.append(point.row)
+        self.run.write_history(self.rows)
+
+    def end(self, state: str, error: str | None = None) -> None:
+        seconds = self.rows[-1]["seconds"] if self.rows else 0.0
+        self.status = self.status.model_copy(update={"state": state, "error": error, "seconds": seconds})
+        self.run.write_status(self.status)
+
+
+@dataclass(frozen=True)
+class _Reporter(Callback):
+    """Emits each point to the process that started the training."""
+
+    experiment: Experiment
+    context: Context
+
+    def on_point(self, training: Training, point: Point) -> None:  # noqa: ARG002
+        self.context.emit(Progress(self.experiment, point))
+
+
+def _config(experiment: Experiment, standardizer: Standardizer, code: str) -> RunConfig:
+    """Return all that decides the run, and nothing else."""
+    layout, variant = experiment.layout, experiment.variant
+    mean, std = standardizer.mean, standardizer.std
+    return RunConfig(
+        variant=experiment.name,
+        task=variant.task,
+        seed=experiment.seed,
+        settings=variant.settings.deciding,
+        standardization=None if mean is None or std is None else Standardization(mean=list(mean), std=list(std)),
+        data=atomic_files.digest(layout.dataset(variant.task, "train")),
+        split=atomic_files.digest(layout.split(variant.task, variant.settings.split.strategy)),
+        code=code,
+    )

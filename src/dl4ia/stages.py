@@ -1,0 +1,138 @@
+"""The stages of the pipeline, as one object: each reads its parameters, does its work and writes its outputs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from joblib import cpu_count
+
+from dl4ia import config
+from dl4ia.base import atomic_files
+from dl4ia.base.errors import UserError
+from dl4ia.config import Params
+from dl4ia.data.imageset import ImageSet
+from dl4ia.data.splits import STRATEGIES, save_splits
+from dl4ia.execution.executor import Executor
+from dl4ia.execution.local import LocalProcesses
+from dl4ia.outcomes import evaluated_line, overview, searched_line, trained_line
+from dl4ia.progress import RunBars, StudyBar
+from dl4ia.runs.layout import Layout
+from dl4ia.tasks import task_of
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The stages of one params.yaml in one working copy; `data` is the folder of the published files.
+
+    What takes a second to import is imported by the stage that needs it.
+    """
+
+    params: Params
+    layout: Layout = field(default_factory=Layout)
+    data: Path = Path("data")
+    executor: Executor = field(default_factory=LocalProcesses)
+
+    def code(self) -> None:
+        """Write `results/code.json`: which version of the code each stage depends on."""
+        from dl4ia.runs.code import versions  # noqa: PLC0415
+
+        atomic_files.write_json(self.layout.results / "code.json", versions(self.params))
+
+    def download(self, names: Sequence[str] = ()) -> None:
+        """Write the arrays of the named tasks, or of all, to `out/dataset/`."""
+        from dl4ia.tasks.preparation import prepare  # noqa: PLC0415
+
+        for name in names or self.params.split:
+            prepare(task_of(name), self.data, self.layout.datasets, self.params.data.source)
+
+    def split(self, names: Sequence[str] = ()) -> None:
+        """Write which training images validate, by every strategy of the named tasks, or of all."""
+        for name in names or self.params.split:
+            images = ImageSet.load(self.layout.dataset(name, "train"))
+            for strategy in task_of(name).strategies:
+                splits = STRATEGIES[strategy](images, self.params.split[name])
+                save_splits(self.layout.split(name, strategy), splits)
+
+    def search(
+        self, name: str, *, workers: int | None = None, trials: int | None = None, url: str | None = None
+    ) -> None:
+        """Bring a study to its number of trials (or `trials`), in the database at `url`, and write its outcome.
+
+        `workers` processes of one thread each share the trials (default: as many as there are cores).
+        """
+        from dl4ia.search.run import SearchProgress, run_study  # noqa: PLC0415
+        from dl4ia.search.storage import default_url  # noqa: PLC0415
+        from dl4ia.tracking.live import Live  # noqa: PLC0415
+        from dl4ia.tracking.studies import StudyView  # noqa: PLC0415
+
+        layout, study = self.layout, self.params.study(name)
+        if trials is not None:
+            study = study.with_trials(trials)
+        if workers is not None and workers > cpu_count():
+            raise UserError(f"--workers: got {workers}, and this machine has {cpu_count()} cores")
+        executor, url = LocalProcesses(workers, one_thread_each=True), url or default_url(layout)
+        with StudyBar(name) as bar, Live(layout) as live:
+
+            def observe(progress: SearchProgress) -> None:
+                bar(progress)
+                live(StudyView(name, study, layout))
+
+            run_study(name, study, layout, url, executor, observe, self.params.device)
+        print(searched_line(name, study, layout.study(name)))  # noqa: T201
+
+    def train(self, names: Sequence[str]) -> None:
+        """Train all seeds of the named variants, side by side."""
+        from dl4ia.runs.train import Progress, experiments, train_all  # noqa: PLC0415
+        from dl4ia.tracking.live import Live  # noqa: PLC0415
+        from dl4ia.tracking.runs import RunView  # noqa: PLC0415
+
+        todo = experiments(self.params, names, self.layout)
+        with RunBars() as bars, Live(self.layout) as live:
+
+            def observe(progress: Progress) -> None:
+                bars(progress)
+                live(RunView(progress.experiment))
+
+            train_all(todo, self.executor, observe)
+        for name in names:
+            print(trained_line(name, [each for each in todo if each.name == name]))  # noqa: T201
+
+    def evaluate(self, names: Sequence[str]) -> None:
+        """Measure the finished runs of the named variants and ensembles on the test sets, and draw them."""
+        from dl4ia.runs.evaluate import evaluate_ensemble, evaluate_variant  # noqa: PLC0415
+        from dl4ia.runs.train import experiments  # noqa: PLC0415
+        from dl4ia.tracking.live import Live  # noqa: PLC0415
+        from dl4ia.tracking.runs import EnsembleView, RunView  # noqa: PLC0415
+
+        for name in names:
+            evaluate = evaluate_ensemble if name in self.params.ensembles else evaluate_variant
+            print(evaluated_line(name, evaluate(name, self.params, self.layout, self.executor)))  # noqa: T201
+        with Live(self.layout) as live:
+            for name in names:
+                if name in self.params.ensembles:
+                    live(EnsembleView(name, self.params.ensembles[name], self.layout))
+                else:
+                    for experiment in experiments(self.params, [name], self.layout):
+                        live(RunView(experiment))
+
+    def report(self, notice: str = "") -> None:
+        """Write the tables in `results/` and the report, from `results/` alone; remove what belongs to no variant."""
+        from dl4ia.report.main import write_report  # noqa: PLC0415
+
+        write_report(self.params, self.layout, notice)
+
+    def overview(self) -> None:
+        """Print what is in params.yaml, and how far each is."""
+        print(overview(self.params, self.layout))  # noqa: T201
+
+    def publish(self) -> None:
+        """Show everything on disk in MLflow."""
+        from dl4ia.tracking.live import publish, views  # noqa: PLC0415
+
+        count = publish(views(self.params, self.layout), self.layout)
+        print(f"{count} runs and studies are in MLflow")  # noqa: T201
+
+
+def here() -> Pipeline:
+    """Return the pipeline of the working copy in this folder."""
+    return Pipeline(config.load())

@@ -1,0 +1,55 @@
+"""What is done with the predictions of a task: measuring, choosing examples, drawing them."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from torch import Tensor
+
+from dl4ia.data.imageset import ImageSet
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Examples = dict[str, np.ndarray]  # names, images, targets, predictions and score of some images
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What an evaluation measures on one part: metrics by name, and a row of results an image."""
+
+    metrics: dict[str, float]
+    images: pd.DataFrame
+
+
+class Evaluator(ABC):
+    """Measures and draws the predictions of one task."""
+
+    @abstractmethod
+    def measure(self, images: ImageSet, log_probabilities: Tensor) -> Measured:
+        """Measure predictions (n, classes, ...) of a part, given as logarithms of probabilities."""
+
+    @abstractmethod
+    def kept(self, images: pd.DataFrame, *, test: bool) -> pd.DataFrame:
+        """Return the rows of `Measured.images` of a part, a test set or not, that results/ keeps in git."""
+
+    @abstractmethod
+    def chosen(self, table: pd.DataFrame) -> tuple[np.ndarray, str]:
+        """Return which images of a part are the most telling, and by which column of its table they were chosen."""
+
+    @abstractmethod
+    def draw_examples(self, examples: Examples, title: str) -> "Figure":
+        """Draw the chosen examples."""
+
+    def examples(self, images: ImageSet, predicted: np.ndarray, table: pd.DataFrame) -> Examples:
+        """Return the most telling images of a part with `predicted` classes (n,) or (n, h, w)."""
+        indices, score = self.chosen(table)
+        return {
+            "names": images.names[indices],
+            "images": images.images[indices],
+            "targets": images.targets[indices],
+            "predictions": predicted[indices],
+            "score": table[score].to_numpy()[indices],
+        }

@@ -1,0 +1,70 @@
+"""Where MLflow keeps its data, and connecting to it."""
+
+import logging
+import os
+from typing import TYPE_CHECKING
+
+from dl4ia.runs.layout import Layout
+from dl4ia.tracking.mlflow.errors import explained
+from dl4ia.tracking.mlflow.experiments import Experiments
+from dl4ia.tracking.mlflow.tracker import MlflowTracker
+from dl4ia.tracking.tracker import OutageError, TrackerError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_VARIABLE = "MLFLOW_TRACKING_URI"
+_DEFAULTS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",  # seconds
+}
+
+
+def connect(layout: Layout) -> MlflowTracker:
+    """Return MLflow at MLFLOW_TRACKING_URI, or in a SQLite file of the working copy, which is created if need be.
+
+    Raises TrackerError. Two processes must not do this at once: SQLite does not keep them apart.
+    """
+    for name, value in _DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    for noisy in ("mlflow", "alembic"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    address = address_of(layout)
+    client = _client(address)
+    artifacts = (layout.root.resolve() / "mlartifacts").as_uri() if address.startswith("sqlite:") else None
+    if not os.environ.get(_VARIABLE):
+        _check_place(client, layout, str(artifacts))
+    return MlflowTracker(client, address, Experiments(client, address, artifacts))
+
+
+def address_of(layout: Layout) -> str:
+    """Return MLFLOW_TRACKING_URI, or the address of a SQLite file at the root of the working copy."""
+    return os.environ.get(_VARIABLE) or f"sqlite:///{layout.root.resolve() / 'mlflow.db'}"
+
+
+def _client(address: str) -> "MlflowClient":
+    """Return a client that has had an answer; a database has its tables then."""
+    from mlflow import MlflowClient  # noqa: PLC0415 (seconds to import)
+
+    try:
+        with explained(address, "this address"):
+            client = MlflowClient(address)
+            client.search_experiments(max_results=1)
+    except OutageError:
+        raise
+    except TrackerError as error:
+        expected = "of a server, such as http://127.0.0.1:5000, or of a database, such as sqlite:////folder/mlflow.db"
+        raise TrackerError(f"{_VARIABLE}: {error}: correct it; expected the address {expected}") from error
+    return client
+
+
+def _check_place(client: "MlflowClient", layout: Layout, artifacts: str) -> None:
+    """Raise TrackerError if the working copy was moved: MLflow keeps absolute paths, and would use the old ones."""
+    for experiment in client.search_experiments():
+        location = str(experiment.artifact_location)
+        if experiment.name != "Default" and not location.startswith(artifacts):
+            raise TrackerError(
+                f"{layout.root / 'mlflow.db'} was made for files in {location}, and this folder has been moved or "
+                f"copied since: delete it, and `make publish` makes it anew"
+            )

@@ -1,0 +1,49 @@
+"""MLflow's errors in one line, with what to do."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+
+from dl4ia.base.errors import UserError
+from dl4ia.tracking.tracker import OutageError, TrackerError
+
+_LATER = "`make publish` sends the rest"
+
+
+def without_password(text: str) -> str:
+    """Return a text whose addresses have no user and password."""
+    return re.sub(r"//[^/@\s]*@", "//", text)
+
+
+@contextmanager
+def explained(address: str, what: str) -> Iterator[None]:
+    """Raise OutageError for what goes wrong with MLflow at `address`, or TrackerError if it only refuses `what`."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # whatever a server, a database or a disk can do wrong
+        place, reason = without_password(address), without_password(_line_of(error))
+        status = _status(error)
+        if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+            remedy = f"set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, then {_LATER}"
+            raise OutageError(f"MLflow at {place} refuses access ({reason}): {remedy}") from error
+        if status is not None and status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise TrackerError(f"MLflow at {place} refuses {what} ({reason})") from error
+        raise OutageError(f"MLflow at {place} is not available ({reason}): check it, then {_LATER}") from error
+
+
+def _status(error: Exception) -> int | None:
+    """Return the HTTP status of an answer of MLflow, its databases' included."""
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415 (seconds to import)
+
+    return int(error.get_http_status_code()) if isinstance(error, MlflowException) else None  # type: ignore[no-untyped-call]
+
+
+def _line_of(error: BaseException) -> str:
+    """Return what an error goes back to, in one line: libraries wrap it into several of their own."""
+    cause = error.__cause__ or error.__context__
+    while cause is not None and not isinstance(cause, LookupError):  # a failed search, which is no reason
+        error, cause = cause, cause.__cause__ or cause.__context__
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

@@ -1,0 +1,182 @@
+"""Records in MLflow."""
+
+import getpass
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dl4ia.execution.processes import is_gone
+from dl4ia.tracking.mlflow.differences import Histories, contradicts, histories_of, missing_points
+from dl4ia.tracking.mlflow.errors import explained
+from dl4ia.tracking.mlflow.experiments import Experiments
+from dl4ia.tracking.mlflow.models import model_of, remove_models, send_model
+from dl4ia.tracking.records import PLUMBING, Record, State
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric, Run
+
+_KEY = "run_key"
+_CONTENT, _SENT, _PROCESS = f"{PLUMBING}content", f"{PLUMBING}sent", f"{PLUMBING}process"
+_PARENT = "mlflow.parentRunId"
+_STATUS: Mapping[State, str] = {
+    "running": "RUNNING",
+    "stopped": "KILLED",
+    "pruned": "KILLED",
+    "finished": "FINISHED",
+    "diverged": "FINISHED",  # a result; the tag `state` tells them apart
+    "failed": "FAILED",
+}
+_BATCH = 1000  # metrics that MLflow takes in one call
+
+
+class MlflowTracker:
+    """A tracking server, or a database; see `Tracker`.
+
+    Runs are found by their tag `run_key`. The tag `dl4ia.content` says of which training a run has the model,
+    `dl4ia.sent` has the digest of the record that was last sent completely.
+    """
+
+    def __init__(self, client: "MlflowClient", address: str, experiments: Experiments) -> None:
+        self._client, self._address, self._experiments = client, address, experiments
+        self._ids: dict[str, str] = {}  # of MLflow's runs, by key
+        self._sent: dict[str, str] = {}  # digests of what this object has sent, or found complete, by key
+
+    def update(self, record: Record) -> None:
+        """Show a record as it now is; see `Tracker.update`."""
+        parent = None if record.parent is None else self._ids[record.parent]
+        digest = f"{record.digest}{parent or ''}"
+        if self._sent.get(record.key) == digest:
+            return
+        with explained(self._address, record.name):
+            run = self._find(record)
+            if run is None or run.data.tags.get(_SENT) != digest:
+                run = self._send(record, run, parent)
+                if record.state != "running":
+                    self._client.set_tag(run.info.run_id, _SENT, digest)
+            self._ids[record.key], self._sent[record.key] = run.info.run_id, digest
+
+    def end_abandoned(self) -> None:
+        """Show runs as stopped that are shown as running and whose process has ended."""
+        with explained(self._address, "a search"):
+            numbers = self._experiments.all_ids()
+            runs = self._client.search_runs(numbers, "attributes.status = 'RUNNING'") if numbers else []
+            for run in runs:
+                if is_gone(run.data.tags.get(_PROCESS, "")):
+                    self._client.set_tag(run.info.run_id, "state", "stopped")
+                    self._client.set_terminated(run.info.run_id, _STATUS["stopped"])
+
+    @property
+    def pages(self) -> dict[str, str]:
+        """The address at which a person sees each experiment that was updated, by its name."""
+        return self._experiments.pages
+
+    def _find(self, record: Record) -> "Run | None":
+        """Return the run with the key of a record; a slow server that was asked twice to create one has two."""
+        number = self._experiments.id_of(record.group)
+        equal = self._client.search_runs([number], f"tags.{_KEY} = '{record.key}'")
+        runs = sorted(equal, key=lambda run: (_SENT not in run.data.tags, str(run.info.run_id)))
+        for other in runs[1:]:
+            self._delete(other)
+        return runs[0] if runs else None
+
+    def _send(self, record: Record, run: "Run | None", parent: str | None) -> "Run":
+        """Bring a run up to date; whatever fails, the next call completes it."""
+        client = self._client
+        histories: Histories = {}
+        if run is not None:
+            run = client.get_run(run.info.run_id)
+            histories = histories_of(client, run, record)
+            if contradicts(run, histories, record, run.data.tags.get(_CONTENT)):
+                self._delete(run)
+                run, histories = None, {}
+        run = run or self._create(record)
+        self._describe(record, run, parent)
+        number, model = run.info.run_id, model_of(run)
+        self._send_metrics(number, missing_points(histories, record))
+        if record.model is not None and model is None:
+            model = send_model(client, run, record.model)
+        self._send_metrics(number, _final_metrics(record, model))
+        self._send_files(number, record.files)
+        status = _STATUS[record.state]
+        if record.state == "running":
+            client.update_run(number, status=status)
+        else:
+            client.set_terminated(number, status, None if record.ended is None else _milliseconds(record.ended))
+        return run
+
+    def _create(self, record: Record) -> "Run":
+        tags = {_KEY: record.key, "mlflow.user": _user(), "mlflow.source.type": "LOCAL"}
+        number = self._experiments.id_of(record.group)
+        return self._client.create_run(number, _milliseconds(record.started), tags, record.name)
+
+    def _delete(self, run: "Run") -> None:
+        remove_models(self._client, run)
+        self._client.delete_run(run.info.run_id)
+
+    def _describe(self, record: Record, run: "Run", parent: str | None) -> None:
+        """Send the tags that have changed, and parameters and dataset if they are not there."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag, Param, RunTag  # noqa: PLC0415 (seconds to import)
+
+        tags = {key: value for key, value in _tags(record, parent).items() if run.data.tags.get(key) != value}
+        params = {key: value for key, value in record.params.items() if key not in run.data.params}
+        self._client.log_batch(
+            run.info.run_id,
+            params=[Param(key, value) for key, value in params.items()],
+            tags=[RunTag(key, value) for key, value in tags.items()],
+        )
+        if record.error is None and "error" in run.data.tags:
+            self._client.delete_tag(run.info.run_id, "error")
+        if record.dataset is not None and not (run.inputs and run.inputs.dataset_inputs):
+            dataset = Dataset(record.dataset.name, record.dataset.digest, "local", record.dataset.source)
+            training = InputTag("mlflow.data.context", "training")
+            self._client.log_inputs(run.info.run_id, [DatasetInput(dataset, [training])])
+
+    def _send_metrics(self, number: str, metrics: "list[Metric]") -> None:
+        for start in range(0, len(metrics), _BATCH):
+            self._client.log_batch(number, metrics[start : start + _BATCH])
+
+    def _send_files(self, number: str, files: Mapping[str, bytes]) -> None:
+        if not files:
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in files.items():
+                path = Path(folder) / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            self._client.log_artifacts(number, folder)
+
+
+def _tags(record: Record, parent: str | None) -> dict[str, str]:
+    tags = {
+        **record.tags,
+        "state": record.state,
+        "error": record.error,
+        _PARENT: parent,
+        _PROCESS: record.process,
+        _CONTENT: record.content,
+        "mlflow.note.content": record.about,
+        "mlflow.source.name": record.command,
+        "mlflow.source.git.commit": record.git_commit,
+    }
+    return {key: value for key, value in tags.items() if value}
+
+
+def _final_metrics(record: Record, model: str | None) -> "list[Metric]":
+    """Return final metrics at step 0, which MLflow draws as bars; they are metrics of the model, too."""
+    from mlflow.entities import Metric  # noqa: PLC0415
+
+    time = _milliseconds(record.started if record.ended is None else record.ended)
+    return [Metric(name, value, time, 0, model_id=model) for name, value in record.metrics.items()]
+
+
+def _milliseconds(time: float) -> int:
+    return int(1000 * time)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container may have no name for its user
+        return ""

@@ -1,0 +1,84 @@
+"""What views of files have in common."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from ruamel.yaml import YAML
+
+from dl4ia.base import atomic_files
+from dl4ia.execution.processes import is_gone
+from dl4ia.runs.layout import Layout
+from dl4ia.runs.schemas import Stored, read_json
+from dl4ia.tasks import Task
+from dl4ia.tracking.records import PLUMBING, Dataset, Group, Record, State
+
+_UNKNOWN = "unknown"
+_DIGITS = 12  # of the hash of a dataset that tell it from others
+
+
+class View(Protocol):
+    """Something on disk that a tracker shows."""
+
+    @property
+    def name(self) -> str:
+        """A name that no other view has."""
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is anything to show."""
+
+    def records(self, *, final: bool) -> list[Record]:
+        """Read the records, parents first; raises UserError for damaged files.
+
+        Without `final` only what changes while the work goes on: no final metrics, files and models.
+        """
+
+
+class _Origin(Stored):
+    """What `<task>-source.json` says."""
+
+    source: str
+    sha256: Mapping[str, str]
+
+
+def group_of(task: Task) -> Group:
+    """Return the group of a task's variants and ensembles."""
+    about = (
+        f"{task.title}: a run for each variant and seed, and one for each ensemble. `curve/` has the metrics of the "
+        f"training (of the training part: means over batches), `final/` and `measured/` those of the result on "
+        f"whole parts. `trained` is 1 if the network left chance level: its mean over seeds is the success rate."
+    )
+    headline = (task.test_sets[0], "validation", *task.test_sets[1:], "train")
+    return Group(task.experiment, about, tuple(f"final/{part}_{task.metric}" for part in headline), "variant")
+
+
+def dataset_of(task: Task, digest: str, layout: Layout) -> Dataset:
+    """Return the dataset whose training partition has that digest; raises RunError for a damaged source file."""
+    path, source = layout.source(task.name), _UNKNOWN
+    if path.exists():
+        origin = read_json(path, _Origin, layout.datasets)
+        source = origin.source if origin.sha256.get("train") == digest else _UNKNOWN
+    return Dataset(task.title, digest[:_DIGITS], source)
+
+
+def data_tags(dataset: Dataset, layout: Layout) -> dict[str, str]:
+    """Return tags that say which data were trained on, and under which hash DVC pins the published files."""
+    pin = layout.root / "data.dvc"
+    tags = {"data_source": dataset.source}
+    if dataset.source != "published" or not pin.exists():
+        return tags
+    outs = YAML(typ="safe", pure=True).load(pin.read_text(encoding="utf-8"))["outs"]
+    return tags | {f"{PLUMBING}dvc_data": str(outs[0]["md5"])}
+
+
+def state_of(state: State, process: str) -> State:
+    """Return a state as it is: a process that was killed has not noted that its work has stopped."""
+    return "stopped" if state == "running" and is_gone(process) else state
+
+
+def content_digest(*paths: Path) -> str:
+    """Return a digest of files, in order; of those that exist."""
+    digests = [atomic_files.digest(path) for path in paths if path.exists()]
+    return hashlib.sha256("".join(digests).encode()).hexdigest()[:32]

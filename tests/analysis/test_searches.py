@@ -1,0 +1,95 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from dl4ia.analysis.searches import SearchResult, search_result, trials_table
+from dl4ia.base.errors import RunError
+from dl4ia.config import Params
+from dl4ia.runs.layout import Layout
+from tests.analysis.made_up import write_studies
+
+Copy = tuple[Params, Layout]
+
+
+def read_study(name: str, params: Params, layout: Layout) -> SearchResult:
+    search = search_result(name, params.studies[name], layout.study(name))
+    assert search is not None
+    return search
+
+
+def test_trials_are_counted_by_how_they_ended(copy: Copy) -> None:
+    search = read_study("sizes", *copy)
+    assert (len(search.complete), len(search.pruned), search.failed) == (4, 1, 1)
+
+
+def test_the_best_trials_come_first_with_how_far_ahead_they_are(copy: Copy) -> None:
+    search = read_study("sizes", *copy)
+    assert search.top["trial"].tolist() == [4, 3, 1, 0]
+    assert search.lead == pytest.approx(0.005)
+    assert search.near == 1
+
+
+def test_a_pruned_trial_has_the_mean_of_its_last_scores(copy: Copy) -> None:
+    (value,) = read_study("sizes", *copy).pruned["value"]
+    assert value == pytest.approx(0.5 + 200 / 2000 + 0.015)
+
+
+def test_what_single_parameters_do_not_explain_is_left_to_them_together(copy: Copy) -> None:
+    search = read_study("sizes", *copy)
+    assert list(search.importances) == ["network.width", "network.levels", "network.batch_norm"]
+    assert search.interactions == pytest.approx(0.2)
+
+
+def test_a_study_without_trials_is_none(copy: Copy, tmp_path: Path) -> None:
+    params, _ = copy
+    assert search_result("sizes", params.studies["sizes"], Layout(tmp_path).study("sizes")) is None
+
+
+def test_a_study_that_is_still_searching_has_no_importances(copy: Copy, tmp_path: Path) -> None:
+    params, layout = copy[0], Layout(tmp_path)
+    write_studies(layout)
+    (layout.study("sizes").results / "importances.csv").unlink()
+    search = read_study("sizes", params, layout)
+    assert (search.importances, search.interactions) == ({}, None)
+
+
+def test_choices_are_those_of_params_whatever_reading_made_of_their_digits(copy: Copy, tmp_path: Path) -> None:
+    params, layout = copy[0], Layout(tmp_path)
+    write_studies(layout)
+    path = layout.study("lambda").results / "trials.csv"
+    path.write_text(path.read_text().replace("0.01\n", "0.010000000000000002\n"))
+    assert set(read_study("lambda", params, layout).complete["regularization.strength"]) == {0.0, 0.01}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("l2,0.01", "l3,0.01", r"trial 1: regularization.kind 'l3' is not in the space .* \(l2, weight-decay\): run"),
+        ("l2,0.01", "l2,0.02", r"trial 1: regularization.strength .*0.02.* is not in the space .*search@lambda`"),
+        ("regularization.kind", "kind", "column 'regularization.kind' is missing: run `dvc repro search@lambda`"),
+    ],
+)  # fmt: skip
+def test_trials_that_do_not_suit_the_space_are_an_error(
+    copy: Copy, tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    params, layout = copy[0], Layout(tmp_path)
+    write_studies(layout)
+    path = layout.study("lambda").results / "trials.csv"
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(RunError, match=message):
+        read_study("lambda", params, layout)
+
+
+def test_all_trials_are_in_one_table_with_a_column_a_parameter(copy: Copy) -> None:
+    table = trials_table([read_study(name, *copy) for name in ("lambda", "sizes")])
+    assert table.columns.tolist() == [
+        "study", "trial", "state", "value", "seconds", "regularization.kind", "regularization.strength",
+        "network.width", "network.levels", "network.batch_norm",
+    ]  # fmt: skip
+    assert table["study"].value_counts().to_dict() == {"lambda": 4, "sizes": 6}
+
+
+def test_no_studies_make_an_empty_table_of_trials() -> None:
+    assert trials_table([]).columns.tolist() == ["study", "trial", "state", "value", "seconds"]
+    assert isinstance(trials_table([]), pd.DataFrame)

@@ -1,0 +1,66 @@
+"""What `dvc repro` leaves, after it was killed once."""
+
+import json
+
+import pandas as pd
+from mlflow import MlflowClient
+
+from tests.end_to_end.conftest import SEARCHED, SEEDS, STUDY, TRIALS, VARIANT
+
+
+def test_every_stage_writes_what_it_promises(reproduced):
+    files = {str(path.relative_to(reproduced.root)) for path in reproduced.root.rglob("*") if path.is_file()}
+    expected = {"results/code.json", "results/summary.csv", "results/runs.csv", "results/metrics.csv"}
+    expected |= {"results/trials.csv", "results/source.json", "report/report.md"}
+    expected |= {
+        f"results/search/{STUDY}/{file}" for file in ("best.yaml", "curves.csv", "importances.csv", "trials.csv")
+    }
+    for name, seeds in SEEDS.items():
+        tables = ("confusion.csv", "curves.csv", "images.csv", "metrics.csv", "metrics.json", "runs.json")
+        expected |= {f"results/{name}/{file}" for file in tables}
+        for seed in seeds:
+            run = ("config.json", "history.csv", "model.safetensors", "status.json")
+            expected |= {f"out/runs/{name}/seed-{seed}/{file}" for file in run}
+            expected |= {f"out/evaluation/{name}/seed-{seed}/examples-test_{part}.png" for part in "ab"}
+    assert not expected - files
+    assert "stand-in" in (reproduced.root / "report" / "report.md").read_text().lower()
+    assert (pd.read_csv(reproduced.root / "results" / "trials.csv")["study"] == STUDY).sum() == TRIALS
+
+
+def test_a_second_reproduction_runs_nothing(reproduced):
+    assert reproduced.repro() == []
+    assert reproduced.stale() == set()
+    assert not reproduced.run("git", "status", "--porcelain").stdout
+
+
+def test_dvc_shows_the_metrics_of_the_summary(reproduced):
+    shown = json.loads(reproduced.run("dvc", "metrics", "show", "--json").stdout)[""]["data"]
+    assert shown.keys() == {f"results/{name}/metrics.json" for name in SEEDS}
+    assert shown[f"results/{VARIANT}/metrics.json"]["data"]["runs"] == len(SEEDS[VARIANT])
+
+
+def test_runs_and_trials_are_in_mlflow_while_nothing_was_published_by_hand(reproduced):
+    client = MlflowClient(f"sqlite:///{reproduced.root}/mlflow.db")
+    runs = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+    of_trials = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
+    others = [run for run in runs if run not in of_trials]
+    assert len(of_trials) == TRIALS
+    assert len(others) == 1 + sum(map(len, SEEDS.values()))
+    assert {run.info.status for run in others} == {"FINISHED"}
+
+
+def test_the_variant_of_a_study_is_trained_with_the_best_settings(reproduced):
+    best = (reproduced.layout.study(STUDY).best).read_text()
+    settings = reproduced.layout.run(SEARCHED, 0).config().settings
+    assert f"kind: {settings['regularization']['kind']}" in best
+
+
+def test_a_comment_or_an_unrelated_network_makes_nothing_stale_but_the_stage_that_looks(reproduced, tmp_path):
+    workspace = reproduced.copy(tmp_path / "copy")
+    loop = workspace.root / "src" / "dl4ia" / "training" / "loop.py"
+    loop.write_text(f"{loop.read_text()}\n# A remark.\n")
+    network = workspace.root / "src" / "dl4ia" / "models" / "cnn.py"
+    network.write_text(f"{network.read_text()}\nADDED = 1\n")
+    assert workspace.stale() == {"code"}
+    assert workspace.repro() == ["code"]
+    assert workspace.stale() == set()

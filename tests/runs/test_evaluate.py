@@ -1,0 +1,211 @@
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from dl4ia.base.errors import RunError
+from dl4ia.config import Ensemble
+from dl4ia.data.imageset import ImageSet
+from dl4ia.runs.evaluate import evaluate_ensemble, evaluate_variant
+from dl4ia.runs.layout import Layout
+from dl4ia.runs.predictions import log_probabilities, mean_log_probability, trained, views
+from dl4ia.runs.results import ResultDirectory
+from dl4ia.runs.train import experiments, train_all
+from tests.conftest import shortened, write_data
+from tests.runs.inline import Inline
+
+NAMES = ("mnist-fc", "warwick-start", "warwick-baseline")
+
+
+@pytest.fixture(scope="module")
+def short(params):
+    """The experiments, each trained for a moment."""
+    variants = {name: shortened(params.variant(name), iterations=20, seeds=(0, 1)) for name in NAMES}
+    ensemble = Ensemble(
+        task="warwick", exercise="2", about="", reported={}, members=("warwick-start",), test_time="flips"
+    )
+    return params.model_copy(update={"variants": variants, "ensembles": {"mean": ensemble}})
+
+
+@pytest.fixture(scope="module")
+def layout(tmp_path_factory, glands, digits, short):
+    """A working copy in which they are trained and evaluated."""
+    torch.set_num_threads(1)
+    layout = write_data(tmp_path_factory.mktemp("copy"), digits, glands)
+    train_all(experiments(short, NAMES, layout), Inline(), lambda _: None)
+    for name in NAMES:
+        evaluate_variant(name, short, layout, Inline())
+    evaluate_ensemble("mean", short, layout, Inline())
+    return layout
+
+
+def metrics_of(layout, name, seed=0):
+    table = layout.result(name).table("metrics")
+    return {(row.part, row.metric): row.value for row in table[table["seed"] == seed].itertuples()}
+
+
+def predicted(experiment, images):
+    network, standardizer = trained(experiment)
+    with torch.inference_mode():
+        return network.eval()(standardizer.apply(images.images)).argmax(1).numpy()
+
+
+def test_a_classifier_is_measured_on_every_part(layout, short):
+    metrics = metrics_of(layout, "mnist-fc")
+    assert {part for part, _ in metrics} == {"train", "validation", "test"}
+    test = ImageSet.load(layout.dataset("mnist", "test"))
+    experiment = experiments(short, ["mnist-fc"], layout)[0]
+    assert metrics["test", "accuracy"] == pytest.approx((predicted(experiment, test) == test.targets).mean())
+
+
+def test_the_confusion_counts_are_those_of_the_test_images(layout):
+    counts = layout.result("mnist-fc").table("confusion").query("seed == 0")
+    test = ImageSet.load(layout.dataset("mnist", "test"))
+    assert counts["count"].sum() == len(test)
+    right = counts[counts["actual"] == counts["predicted"]]["count"].sum()
+    assert right / len(test) == pytest.approx(metrics_of(layout, "mnist-fc")["test", "accuracy"])
+    by_class = counts.groupby("actual")["count"].sum()
+    np.testing.assert_array_equal(by_class.to_numpy(), np.bincount(test.targets, minlength=10))
+
+
+def test_the_misclassified_test_digits_are_kept(layout):
+    images = layout.result("mnist-fc").table("images")
+    assert set(images["part"]) == {"test"}
+    assert (images["actual"] != images["predicted"]).all()
+    errors = images.groupby("seed").size()
+    assert errors[0] / 200 == pytest.approx(1 - metrics_of(layout, "mnist-fc")["test", "accuracy"])
+
+
+@pytest.mark.parametrize("name", ["warwick-start", "warwick-baseline"])
+def test_a_segmentation_network_is_measured_on_every_part(layout, short, name):
+    metrics = metrics_of(layout, name)
+    validated = {"validation"} if name == "warwick-start" else set()
+    assert {part for part, _ in metrics} == {"train", "test_a", "test_b"} | validated
+    test = ImageSet.load(layout.dataset("warwick", "test")).part("test_b")
+    prediction, masks = predicted(experiments(short, [name], layout)[0], test), test.targets
+    dice = 2 * (prediction & masks).sum() / max(1, prediction.sum() + masks.sum())
+    assert metrics["test_b", "dice_pooled"] == pytest.approx(dice)
+    images = layout.result(name).table("images").query("seed == 0")
+    assert metrics["test_a", "dice"] == pytest.approx(images.query("part == 'test_a'")["dice"].mean(), abs=1e-5)
+    assert images.groupby("part").size()["test_a"] == 60
+
+
+def test_pictures_are_drawn_of_every_run_and_test_set(layout):
+    for seed in (0, 1):
+        names = {path.name for path in (layout.evaluation("warwick-start") / f"seed-{seed}").iterdir()}
+        assert names == {f"{kind}-{part}.png" for kind in ("examples", "confusion") for part in ("test_a", "test_b")}
+
+
+def test_a_variant_has_the_means_over_runs_that_trained(layout):
+    record = layout.result("mnist-fc").record()
+    means = json.loads((layout.result("mnist-fc").path / "metrics.json").read_text())
+    trained_seeds = [run.seed for run in record.runs if run.trained]
+    assert means["runs"] == 2
+    assert means["trained"] == len(trained_seeds)
+    expected = np.mean([metrics_of(layout, "mnist-fc", seed)["test", "accuracy"] for seed in trained_seeds])
+    assert means["test_accuracy"] == pytest.approx(expected)
+
+
+def test_curves_are_those_of_all_runs(layout):
+    curves = layout.result("mnist-fc").table("curves")
+    assert curves.groupby("seed")["step"].apply(list).to_dict() == {0: list(range(2, 21, 2)), 1: list(range(2, 21, 2))}
+    assert {"learning_rate", "train/loss", "validation/accuracy"} <= set(curves)
+
+
+def test_the_record_describes_what_was_trained(layout):
+    record = layout.result("warwick-start").record()
+    assert (record.weights, record.parameters > record.weights) == (16160, True)
+    assert record.optimizer.startswith("SGD(lr=0.01, momentum=0.9")
+    assert "Conv2d" in record.layers
+    assert [run.state for run in record.runs] == ["finished", "finished"]
+
+
+def test_a_network_that_predicts_nothing_has_not_trained(layout, short):
+    stuck = [run for run in layout.result("warwick-baseline").record().runs if not run.trained]
+    losses = [metrics_of(layout, "warwick-baseline", run.seed)["train", "loss"] for run in stuck]
+    assert all(loss >= 0.99 * math.log(2) or metrics_of(layout, "warwick-baseline", run.seed)["train", "dice"] == 0
+               for loss, run in zip(losses, stuck, strict=True))  # fmt: skip
+
+
+def test_an_ensemble_averages_the_probabilities_of_its_members(layout, short):
+    record = layout.result("mean").record()
+    assert record.runs[0].members == ("warwick-start/seed-0", "warwick-start/seed-1")
+    test = ImageSet.load(layout.dataset("warwick", "test")).part("test_a")
+    each = [log_probabilities(one, test, "flips") for one in experiments(short, ["warwick-start"], layout)]
+    probability = sum(prediction.exp() for prediction in each) / 2
+    torch.testing.assert_close(mean_log_probability(each).exp(), probability)
+    expected = (probability.argmax(1) == torch.from_numpy(test.targets)).double().mean()
+    assert metrics_of(layout, "mean")["test_a", "pixel_accuracy"] == pytest.approx(float(expected))
+
+
+@pytest.mark.parametrize(("test_time", "count"), [("none", 1), ("flips", 4), ("flips-and-turns", 8)])
+def test_views_are_all_different_and_can_be_undone(test_time, count):
+    image = torch.arange(2 * 16.0).view(1, 2, 4, 4)
+    transformed = [forth(image) for forth, _ in views(test_time)]
+    assert len({tuple(each.flatten().tolist()) for each in transformed}) == count
+    assert all(torch.equal(back(forth(image)), image) for forth, back in views(test_time))
+
+
+def test_a_run_that_has_not_been_trained_cannot_be_evaluated(short, tmp_path):
+    with pytest.raises(RunError, match="status.json is missing: run `dvc repro`"):
+        evaluate_variant("mnist-fc", short, Layout(tmp_path), Inline())
+
+
+def test_a_stopped_run_is_named_with_what_to_do(layout, short):
+    run = experiments(short, ["warwick-start"], layout)[1].run
+    status = run.status()
+    run.write_status(status.model_copy(update={"state": "stopped"}))
+    try:
+        with pytest.raises(RunError, match="warwick-start, seed 1 is stopped: run `dvc repro train@warwick-start`"):
+            evaluate_variant("warwick-start", short, layout, Inline())
+        with pytest.raises(RunError, match="warwick-start, seed 1 is stopped"):
+            evaluate_ensemble("mean", short, layout, Inline())
+    finally:
+        run.write_status(status)
+
+
+def test_a_diverged_run_is_counted_and_has_no_metrics(layout, short):
+    run = experiments(short, ["warwick-start"], layout)[1].run
+    status = run.status()
+    run.write_status(status.model_copy(update={"state": "diverged", "error": "the training loss is nan"}))
+    try:
+        record = evaluate_variant("warwick-start", short, layout, Inline()).record()
+        assert [(each.seed, each.state, each.error) for each in record.runs][1] == (
+            1,
+            "diverged",
+            "the training loss is nan",
+        )
+        assert set(layout.result("warwick-start").table("metrics")["seed"]) == {0}
+        assert set(layout.result("warwick-start").table("curves")["seed"]) == {0, 1}
+    finally:
+        run.write_status(status)
+        evaluate_variant("warwick-start", short, layout, Inline())
+
+
+def test_results_are_the_same_bytes_each_time(layout, short):
+    folder = layout.result("mnist-fc").path
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    evaluate_variant("mnist-fc", short, layout, Inline())
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_an_edited_table_is_refused_with_what_to_do(layout):
+    result = layout.result("mnist-fc")
+    text = (result.path / "metrics.csv").read_text()
+    (result.path / "metrics.csv").write_text(text.replace("metric,", "measure,", 1))
+    try:
+        with pytest.raises(RunError, match=r"metrics.csv: column 'metric' is missing; delete .* and run `dvc repro`"):
+            result.table("metrics")
+    finally:
+        (result.path / "metrics.csv").write_text(text)
+
+
+def test_a_table_of_no_runs_has_its_columns(tmp_path, layout):
+    record = layout.result("mnist-fc").record().model_copy(update={"runs": []})
+    empty = ResultDirectory(tmp_path)
+    empty.write(record, {}, {"curves": [], "images": [], "confusion": []})
+    assert isinstance(empty.table("curves"), pd.DataFrame)
+    assert empty.table("metrics").empty

@@ -1,0 +1,150 @@
+"""The command line: what it takes, and how it ends."""
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from dl4ia.cli import ending_in_one_line, run
+from dl4ia.execution.signals import Interrupted
+from tests.conftest import ROOT
+
+
+@pytest.fixture(autouse=True)
+def _signals():
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder with params.yaml, and nothing that it describes."""
+    shutil.copyfile(ROOT / "params.yaml", tmp_path / "params.yaml")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def ended(*words, capsys):
+    """Run a command that fails; return its exit code and the line it prints."""
+    with pytest.raises(SystemExit) as end:
+        run(words)
+    if isinstance(end.value.code, str):  # Python prints it and exits with 1
+        return 1, end.value.code
+    return end.value.code, capsys.readouterr().err.rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "error: the following arguments are required: COMMAND; see `dl4ia --help`"),
+        (["train"], "error: the following arguments are required: VARIANT; see `dl4ia train --help`"),
+        (["evaluate"], "error: the following arguments are required: NAME; see `dl4ia evaluate --help`"),
+        (["search", "joint", "--cores", "2"], "error: unrecognized arguments: --cores 2; see `dl4ia --help`"),
+        (
+            ["trian", "mnist-cnn"],
+            r"error: argument COMMAND: invalid choice: 'trian' \(choose from .*; see `dl4ia --help`",
+        ),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(words, message, capsys):
+    code, line = ended(*words, capsys=capsys)
+    assert code == 2
+    assert re.fullmatch(message, line)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["train", "mnist-cn"], r"error: variant 'mnist-cn' is not in params.yaml; did you mean 'mnist-cnn'\?.*"),
+        (["train", "warwick-searched"], "error: variant 'warwick-searched' takes its settings .* run its study .*"),
+        (["evaluate", "mnist-cnn"], r"error: out/runs/mnist-cnn/seed-0/status.json is missing: run `dvc repro`"),
+        (["search", "lamda"], r"error: study 'lamda' is not in params.yaml; did you mean 'lambda'\?; it has .*"),
+        (["search", "lambda", "--workers", "0"], "error: --workers: got '0', expected a whole number above 0"),
+        (["search", "lambda", "--workers", "1000"], r"error: --workers: got 1000, and this machine has \d+ cores"),
+        (["search", "lambda", "--trials", "many"], "error: --trials: got 'many', expected a whole number above 0"),
+        (["search", "lambda", "--trials", "9"], "error: --trials: got 9, and the grid has 8 points"),
+        (["split", "mnist"], "error: out/dataset/mnist-train.npz is missing: run `dvc repro download` first"),
+        (["report"], "error: results: no variant has been evaluated yet: run `dvc repro`"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_one_line_and_exit_code_1(words, message, here, capsys):
+    code, line = ended(*words, capsys=capsys)
+    assert code == 1
+    assert re.fullmatch(message, line)
+
+
+def test_a_folder_without_params_is_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert ended("list", capsys=capsys) == (1, "error: params.yaml is missing: run from the project's root")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_command_with_one_line_that_says_how_to_continue(number, code, capsys):
+    def work():
+        raise Interrupted(number)
+
+    with pytest.raises(SystemExit) as end:
+        ending_in_one_line(work)
+    assert end.value.code == code
+    assert capsys.readouterr().err == (
+        f"stopped by {number.name}: all that is done is kept, and the same command resumes\n"
+    )
+
+
+def test_an_error_of_the_system_names_the_file(capsys):
+    def work():
+        raise OSError(28, "No space left on device", "out/split/warwick/none.json")
+
+    with pytest.raises(SystemExit) as end:
+        ending_in_one_line(work)
+    assert end.value.code == (
+        "error: out/split/warwick/none.json: No space left on device; "
+        "no file is half-written: run the same command again"
+    )
+
+
+def test_the_list_has_all_variants_and_studies(here, capsys):
+    run(["list"])
+    lines = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"variant +mnist-cnn +0 of 10 runs finished +three convolutions, ReLU then pool, SGD", lines[1])
+    assert any(re.match(r"variant +warwick-searched +waits for results/search/joint/best.yaml", line) for line in lines)
+    assert any(re.match(r"study +lambda +not started, 8 trials +weight decay against", line) for line in lines)
+
+
+def test_help_is_fast_and_has_examples():
+    command = "import sys; from dl4ia.cli import run\ntry: run(['--help'])\nfinally: print(*sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True).stdout
+    assert "dl4ia train mnist-cnn" in shown
+    assert not {"torch", "pandas", "pydantic"} & set(shown.splitlines()[-1].split())
+
+
+def test_a_stage_script_without_its_name_is_one_line():
+    ended = subprocess.run(
+        [sys.executable, "-m", "pipeline.train"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 2
+    assert ended.stderr == "error: the following arguments are required: VARIANT; see `dl4ia train --help`\n"
+
+
+@pytest.mark.parametrize(("error", "code"), [("None", 0), ("SystemExit('error: no')", 1), ("SystemExit(130)", 130)])
+def test_a_thread_that_still_runs_holds_up_and_changes_nothing(error, code):
+    """Python would wait for it, or abort where it is in C++; its output would be lost."""
+    command = f"""
+import threading, time
+from dl4ia import cli
+def work(words):
+    threading.Thread(target=time.sleep, args=(60,)).start()
+    print("done")
+    if {error}: raise {error}
+cli.run = work
+cli.main("train")
+"""
+    ended = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=False, timeout=30)
+    assert ended.returncode == code
+    assert ended.stdout == "done\n"
+    assert ended.stderr == ("error: no\n" if code == 1 else "")
