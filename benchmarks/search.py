@@ -2,7 +2,7 @@
 
 `python -m benchmarks.search`, from the project's root, on a machine with nothing else to do; twenty-five minutes on two
 cores. All of it trains the same network for the same number of iterations on the training images in out/dataset; the
-studies are kept in a folder that is thrown away. Figures are medians over rounds in which all take their turn.
+studies are kept in a folder that is thrown away. Times are medians over rounds in which all take their turn.
 """
 
 import shutil
@@ -17,9 +17,10 @@ import torch
 from dl4ia import config
 from dl4ia.config.studies import Choices, Grid, NoPruner, OnSplit, Study
 from dl4ia.data.imageset import ImageSet
-from dl4ia.data.splits import Split
-from dl4ia.experiment import Normalization, device_for, fit_network
-from dl4ia.runs import Layout
+from dl4ia.data.splits import load_split
+from dl4ia.execution.local import LocalProcesses
+from dl4ia.runs.experiment import Standardizer, device_for, fit_network
+from dl4ia.runs.layout import Layout
 from dl4ia.search.run import run_study
 from dl4ia.search.storage import default_url
 
@@ -77,8 +78,9 @@ def _search(here: Layout, study: Study, workers: int) -> Seconds:
             copy = there.root / path
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
+        executor = LocalProcesses(workers, one_thread_each=True)
         started = time.perf_counter()
-        run_study("benchmark", study, there, default_url(there), workers, lambda _: None)
+        run_study("benchmark", study, there, default_url(there), executor, lambda _: None)
         took = time.perf_counter() - started
         trials = there.study("benchmark").table("trials")
     return Seconds(took, (trials["started"] + trials["seconds"]).max() - trials["started"].min())
@@ -88,13 +90,12 @@ def _bare(here: Layout, study: Study) -> float:
     """Train the same networks without a study, a process or a file; return the seconds."""
     torch.set_num_threads(1)
     images = ImageSet.load(here.dataset("warwick", "train"))
-    split = Split.load(here.split("warwick", "random"))
-    normalization = Normalization.of(images.take(split.train).images)
+    split = load_split(here.split("warwick", "random"), study.seed, len(images))
     started = time.perf_counter()
     for point in study.grid():
         variant = study.variant(point)
-        device = device_for(variant.settings.device)
-        fit_network(variant, study.seed, images, split, normalization, device, lambda _: None)
+        standardizer = Standardizer.of(images.take(split.train).images, variant.settings)
+        fit_network(variant, study.seed, images, split, standardizer, device_for("auto"))
     return time.perf_counter() - started
 
 

@@ -30,9 +30,7 @@ def evaluated_line(name: str, result: "ResultDirectory") -> str:
     """Return the test scores of the runs that trained."""
     record, table = result.record(), result.table("metrics")
     trained, task = [run.seed for run in record.runs if run.trained], task_of(record.task)
-    scores = [
-        f"{part.replace('_', ' ')} {task.metric} {_score(table, part, task.metric, trained)}" for part in task.test_sets
-    ]
+    scores = [f"{_spelled(part)} {task.metric} {_score(table, part, task.metric, trained)}" for part in task.test_sets]
     return f"{name}: {', '.join(scores) + ' ' if trained else ''}({len(trained)} of {len(record.runs)} runs trained)"
 
 
@@ -68,6 +66,12 @@ def overview(params: "Params", layout: "Layout") -> str:
 
 def _state(directory: "RunDirectory | StudyDirectory") -> str:
     return directory.status().state if (directory.path / "status.json").exists() else "not started"
+
+
+def _spelled(part: str) -> str:
+    """Return `test_a` as `test A`."""
+    name, *letters = part.split("_")
+    return " ".join([name, *map(str.upper, letters)])
 
 
 def _score(table: "pd.DataFrame", part: str, metric: str, seeds: Sequence[int]) -> str:

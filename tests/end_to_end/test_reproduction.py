@@ -1,8 +1,10 @@
 """What `dvc repro` leaves, after it was killed once."""
 
 import json
+import shutil
 
 import pandas as pd
+import pytest
 from mlflow import MlflowClient
 
 from tests.end_to_end.conftest import SEARCHED, SEEDS, STUDY, TRIALS, VARIANT
@@ -39,14 +41,27 @@ def test_dvc_shows_the_metrics_of_the_summary(reproduced):
     assert shown[f"results/{VARIANT}/metrics.json"]["data"]["runs"] == len(SEEDS[VARIANT])
 
 
-def test_runs_and_trials_are_in_mlflow_while_nothing_was_published_by_hand(reproduced):
-    client = MlflowClient(f"sqlite:///{reproduced.root}/mlflow.db")
-    runs = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+def test_runs_are_in_mlflow_while_nothing_was_published_by_hand(reproduced):
+    assert runs_in_mlflow(reproduced)
+
+
+@pytest.mark.system
+def test_publishing_completes_what_mlflow_has(reproduced, tmp_path):
+    workspace = reproduced.copy(tmp_path / "copy")
+    shutil.rmtree(workspace.root / "mlartifacts", ignore_errors=True)
+    for path in workspace.root.glob("mlflow.db*"):
+        path.unlink()
+    workspace.run("python", "-m", "pipeline.publish")
+    runs = runs_in_mlflow(workspace)
     of_trials = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
-    others = [run for run in runs if run not in of_trials]
     assert len(of_trials) == TRIALS
-    assert len(others) == 1 + sum(map(len, SEEDS.values()))
-    assert {run.info.status for run in others} == {"FINISHED"}
+    assert len(runs) == TRIALS + 1 + sum(map(len, SEEDS.values()))
+    assert {run.info.status for run in runs} == {"FINISHED"}
+
+
+def runs_in_mlflow(workspace):
+    client = MlflowClient(f"sqlite:///{workspace.root}/mlflow.db")
+    return client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
 
 
 def test_the_variant_of_a_study_is_trained_with_the_best_settings(reproduced):

@@ -49,7 +49,7 @@ def test_words_plots_and_other_tasks_retrain_nothing_and_refuse_no_study(workspa
 
 
 def test_an_edit_that_decides_is_noticed_and_refuses_the_study_until_it_is_shown_to_be_harmless(workspace):
-    workspace.edit("src/dl4ia/training/loop.py", RATE, RATE.replace("lr", "lr").replace("* factor", "* (1.0 * factor)"))
+    workspace.edit("src/dl4ia/training/loop.py", RATE, RATE.replace("* factor", "* (1.0 * factor)"))
     workspace.repro("code")
     assert workspace.stale() >= TRAININGS
     refused = search(workspace)
@@ -124,3 +124,12 @@ def test_a_removed_variant_leaves_no_results(workspace):
     shown = json.loads(workspace.run("dvc", "metrics", "show", "--json").stdout)[""]["data"]
     assert shown.keys() == {f"results/{VARIANT}/metrics.json"}
     assert SEARCHED not in (workspace.root / "results" / "summary.csv").read_text()
+
+
+def test_an_ensemble_is_evaluated_and_nothing_is_trained(workspace):
+    row = {"task": "warwick", "exercise": "2.4", "about": "both", "reported": {}, "members": [VARIANT, SEARCHED]}
+    workspace.edit_params(lambda content: content.update(ensembles={"warwick-both": row}))
+    assert workspace.repro() == ["code", "evaluate-ensemble@warwick-both", "report"]
+    shown = json.loads(workspace.run("dvc", "metrics", "show", "--json").stdout)[""]["data"]
+    assert shown["results/warwick-both/metrics.json"]["data"]["runs"] == 1
+    assert workspace.repro() == []

@@ -19,10 +19,13 @@ def clone(reproduced, tmp_path):
 def test_metrics_can_be_shown_and_compared(clone):
     shown = clone.run("dvc", "metrics", "show", "--json")
     metrics = json.loads(shown.stdout)[""]["data"]
-    assert all("test_a_dice" in metrics[f"results/{name}/metrics.json"]["data"] or True for name in SEEDS)
+    assert metrics.keys() == {f"results/{name}/metrics.json" for name in SEEDS}
     assert not shown.stderr
+    clone.edit(f"results/{VARIANT}/metrics.json", '"runs": 2', '"runs": 3')
+    clone.commit("As if another seed had been added")
     difference = clone.run("dvc", "metrics", "diff", "HEAD~1", "--json")
-    assert json.loads(difference.stdout)["diff"].keys() == metrics.keys()
+    changes = json.loads(difference.stdout)
+    assert changes[f"results/{VARIANT}/metrics.json"]["runs"] == {"old": 2, "new": 3, "diff": 1}
     assert not difference.stderr
 
 

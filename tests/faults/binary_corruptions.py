@@ -29,28 +29,28 @@ def flipped(good: bytes, random: Random) -> Iterator[Corruption]:
     yield from damaged(good, random)
     place = random.randrange(len(good))
     changed = good[place] ^ 1 << random.randrange(8)
-    yield Corruption(f"a bit of byte {place}", good[:place] + bytes([changed]) + good[place + 1 :])
+    yield Corruption.of(f"a bit of byte {place}", good[:place] + bytes([changed]) + good[place + 1 :])
 
 
 def bad_images(good: bytes, random: Random) -> Iterator[Corruption]:
     """Yield images of no size, of other kinds, of a size that would not fit into memory."""
     yield from damaged(good, random)
     for mode in ("1", "L", "P"):
-        yield Corruption(f"mode {mode}", picture("BMP", mode, (40, 30)))
+        yield Corruption.of(f"mode {mode}", picture("BMP", mode, (40, 30)))
     for size in ((0, 0), (0, 5), (5, 0), (100_000, 100_000), (2**31 - 1, 2**31 - 1), (30_000, 1_000)):
-        yield Corruption(f"a header of size {size}", good[:_SIDES] + struct.pack("<ii", *size) + good[_SIDES + 8 :])
+        yield Corruption.of(f"a header of size {size}", good[:_SIDES] + struct.pack("<ii", *size) + good[_SIDES + 8 :])
     for mode in ("I;16", "F"):
-        yield Corruption(f"mode {mode}", picture("TIFF", mode, (40, 30)))
+        yield Corruption.of(f"mode {mode}", picture("TIFF", mode, (40, 30)))
     for kind in ("PNG", "TIFF", "GIF"):
-        yield Corruption(f"kind {kind}", picture(kind, "L", (40, 30)))
+        yield Corruption.of(f"kind {kind}", picture(kind, "L", (40, 30)))
 
 
 def bad_masks(good: bytes, random: Random) -> Iterator[Corruption]:
     """Yield masks that do not fit their image."""
     yield from damaged(good, random)
     for size in ((1, 1), (774, 522), (522, 775)):
-        yield Corruption(f"size {size}", picture("BMP", "L", size))
-    yield Corruption("colours", picture("BMP", "RGB", (775, 522)))
+        yield Corruption.of(f"size {size}", picture("BMP", "L", size))
+    yield Corruption.of("colours", picture("BMP", "RGB", (775, 522)))
 
 
 def bad_archives(good: bytes, random: Random) -> Iterator[Corruption]:
@@ -60,11 +60,11 @@ def bad_archives(good: bytes, random: Random) -> Iterator[Corruption]:
         members = {name: opened.read(name) for name in opened.namelist()}
     first, *others = members
     rest = {name: members[name] for name in others}
-    yield Corruption("a member that reaches outside", archive({f"../../{first}": b"evil"} | rest))
-    yield Corruption("a member that reaches to the root", archive({f"/{first}": b"evil"} | rest))
-    yield Corruption("a member that explodes", archive({first: bytes(EXPLODING)} | rest))
-    yield Corruption("a member less", archive(rest))
-    yield Corruption("another member", archive(members | {first: b"other"}))
+    yield Corruption.of("a member that reaches outside", archive({f"../../{first}": b"evil"} | rest))
+    yield Corruption.of("a member that reaches to the root", archive({f"/{first}": b"evil"} | rest))
+    yield Corruption.of("a member that explodes", archive({first: bytes(EXPLODING)} | rest))
+    yield Corruption.of("a member less", archive(rest))
+    yield Corruption.of("another member", archive(members | {first: b"other"}))
 
 
 def archive(members: Mapping[str, bytes]) -> bytes:
@@ -85,7 +85,7 @@ def bad_arrays(good: bytes, random: Random) -> Iterator[Corruption]:
     def changed(description: str, **changes: Any) -> Corruption:
         buffer = io.BytesIO()
         np.savez(buffer, **{name: value for name, value in (arrays | changes).items() if value is not None})
-        return Corruption(description, buffer.getvalue())
+        return Corruption.of(description, buffer.getvalue())
 
     for name, array in arrays.items():
         yield changed(f"{name} dropped", **{name: None})
@@ -96,7 +96,7 @@ def bad_arrays(good: bytes, random: Random) -> Iterator[Corruption]:
         yield changed(f"{name} empty", **{name: array[:0]})
     yield changed("an unknown class", targets=np.full_like(arrays["targets"], 200))
     yield changed("images of NaN", images=np.full_like(arrays["images"], np.nan, dtype=np.float32))
-    yield Corruption("images that would not fit into memory", archive({"images.npy": _header_of_an_exabyte()}))
+    yield Corruption.of("images that would not fit into memory", archive({"images.npy": _header_of_an_exabyte()}))
 
 
 def _header_of_an_exabyte() -> bytes:
@@ -109,13 +109,13 @@ def bad_weights(good: bytes, random: Random) -> Iterator[Corruption]:
     yield from damaged(good, random)
     weights = load(good)
     for name, value in weights.items():
-        yield Corruption(f"{name} dropped", save({other: weights[other] for other in weights if other != name}))
+        yield Corruption.of(f"{name} dropped", save({other: weights[other] for other in weights if other != name}))
         renamed = {f"{other}x" if other == name else other: weights[other] for other in weights}
-        yield Corruption(f"{name} misspelt", save(renamed))
-        yield Corruption(f"{name} of another shape", save(weights | {name: torch.zeros(3, 5, 7)}))
-        yield Corruption(f"{name} not finite", save(weights | {name: torch.full(value.shape, torch.nan)}))
-    yield Corruption("a header beyond the end", struct.pack("<Q", 2**60) + good[8:])
-    yield Corruption("a pickle", pickle.dumps({"weights": 1}))
+        yield Corruption.of(f"{name} misspelt", save(renamed))
+        yield Corruption.of(f"{name} of another shape", save(weights | {name: torch.zeros(3, 5, 7)}))
+        yield Corruption.of(f"{name} not finite", save(weights | {name: torch.full(value.shape, torch.nan)}))
+    yield Corruption.of("a header beyond the end", struct.pack("<Q", 2**60) + good[8:])
+    yield Corruption.of("a pickle", pickle.dumps({"weights": 1}))
 
 
 def bad_checkpoints(good: bytes, random: Random) -> Iterator[Corruption]:
@@ -125,7 +125,7 @@ def bad_checkpoints(good: bytes, random: Random) -> Iterator[Corruption]:
     yield _checkpoint("another version", state | {"version": "0"})
     yield _checkpoint("no state", {"version": state["version"]})
     yield _checkpoint("other networks' weights", state | {"state": state["state"] | {"network": {}}})
-    yield Corruption("a pickle that calls a function", _with_digest(pickle.dumps(_Call())))
+    yield Corruption.of("a pickle that calls a function", _with_digest(pickle.dumps(_Call())))
 
 
 class _Call:
@@ -136,7 +136,7 @@ class _Call:
 def _checkpoint(description: str, content: dict[str, Any]) -> Corruption:
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    return Corruption(description, _with_digest(buffer.getvalue()))
+    return Corruption.of(description, _with_digest(buffer.getvalue()))
 
 
 def _with_digest(content: bytes) -> bytes:
@@ -160,4 +160,4 @@ def _edited(description: str, good: bytes, statement: str) -> Corruption:
         with connection:
             connection.execute(statement)
         connection.close()
-        return Corruption(description, path.read_bytes())
+        return Corruption.of(description, path.read_bytes())

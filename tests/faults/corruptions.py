@@ -6,8 +6,9 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from random import Random
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 from PIL import Image
@@ -19,10 +20,15 @@ _CUTS = 6
 
 @dataclass(frozen=True)
 class Corruption:
-    """A bad version of a file, and what was done to the good one."""
+    """A bad version of a file, made when it is needed, and what was done to the good one."""
 
     description: str
-    content: bytes
+    make: Callable[[], bytes]
+
+    @classmethod
+    def of(cls, description: str, content: bytes) -> Self:
+        """Return a version that there is already."""
+        return cls(description, lambda: content)
 
 
 Corrupt = Callable[[bytes, Random], Iterator[Corruption]]
@@ -32,11 +38,11 @@ def damaged(good: bytes, random: Random) -> Iterator[Corruption]:
     """Yield the file cut short and empty, and other files under its name."""
     for _ in range(_CUTS):
         length = random.randrange(len(good))
-        yield Corruption(f"cut to {length} bytes", good[:length])
-    yield Corruption("empty", b"")
-    yield Corruption("zeros", bytes(len(good)))
-    yield Corruption("noise", random.randbytes(200))
-    yield Corruption("a picture", picture("PNG", "RGB", (8, 8)))
+        yield Corruption.of(f"cut to {length} bytes", good[:length])
+    yield Corruption.of("empty", b"")
+    yield Corruption.of("zeros", bytes(len(good)))
+    yield Corruption.of("noise", random.randbytes(200))
+    yield Corruption.of("a picture", picture("PNG", "RGB", (8, 8)))
 
 
 def picture(kind: str, mode: str, size: tuple[int, int]) -> bytes:
@@ -64,21 +70,21 @@ def value_at(tree: Any, path: tuple) -> Any:
     return tree
 
 
-def mutations(tree: Any, random: Random) -> Iterator[tuple[str, Any]]:
-    """Yield the tree with each key dropped, misspelt, and given a wrong value; each with a description."""
+def mutations(tree: Any, random: Random, dump: Callable[[Any], bytes]) -> Iterator[Corruption]:
+    """Yield the tree, as `dump` writes it, with each key dropped, misspelt, and given a wrong value."""
     for path in paths(tree):
-        key = ".".join(map(str, path))
-        yield f"{key} dropped", _changed(tree, path, _drop)
+        key, value = ".".join(map(str, path)), random.choice(WRONG_VALUES)
+        changes = {f"{key} dropped": _drop, f"{key} = {value!r}": partial(_set, value)}
         if isinstance(path[-1], str):
-            yield f"{key} misspelt", _changed(tree, path, _misspell)
-        value = random.choice(WRONG_VALUES)
-        yield f"{key} = {value!r}", _changed(tree, path, _setting(value))
+            changes[f"{key} misspelt"] = _misspell
+        for description, change in changes.items():
+            yield Corruption(description, partial(_dumped, dump, tree, path, change))
 
 
-def _changed(tree: Any, path: tuple, change: Callable[[Any, Any], None]) -> Any:
+def _dumped(dump: Callable[[Any], bytes], tree: Any, path: tuple, change: Callable[[Any, Any], None]) -> bytes:
     changed = copy.deepcopy(tree)
     change(value_at(changed, path[:-1]), path[-1])
-    return changed
+    return dump(changed)
 
 
 def _drop(parent: Any, key: Any) -> None:
@@ -89,30 +95,28 @@ def _misspell(parent: Any, key: Any) -> None:
     parent[f"{key}x"] = parent.pop(key)
 
 
-def _setting(value: Any) -> Callable[[Any, Any], None]:
-    def change(parent: Any, key: Any) -> None:
-        parent[key] = value
-
-    return change
+def _set(value: Any, parent: Any, key: Any) -> None:
+    parent[key] = value
 
 
 def bad_json(good: bytes, random: Random) -> Iterator[Corruption]:
     """Yield bad versions of a JSON file."""
     yield from damaged(good, random)
-    for description, tree in mutations(json.loads(good), random):
-        yield Corruption(description, json.dumps(tree).encode())
+    yield from mutations(json.loads(good), random, lambda tree: json.dumps(tree).encode())
 
 
 def bad_yaml(good: bytes, random: Random) -> Iterator[Corruption]:
     """Yield bad versions of a YAML file, those included that would execute code or never end."""
     yield from damaged(good, random)
-    yield Corruption("code", b"data: !!python/object/apply:os.mkdir [evil]\n")
-    yield Corruption("endless", b"data: &data {source: *data}\n")
-    yield Corruption("deep", b"data: " + b"[" * 5000 + b"]" * 5000)
-    yield Corruption("all of it twice", good + b"\n" + good)
-    for description, tree in mutations(YAML(typ="safe", pure=True).load(good), random):
-        content = json.dumps(tree).replace("NaN", ".nan").replace("Infinity", ".inf")  # JSON is YAML but for these
-        yield Corruption(description, content.encode())
+    yield Corruption.of("code", b"data: !!python/object/apply:os.mkdir [evil]\n")
+    yield Corruption.of("endless", b"data: &data {source: *data}\n")
+    yield Corruption.of("deep", b"data: " + b"[" * 5000 + b"]" * 5000)
+    yield Corruption.of("all of it twice", good + b"\n" + good)
+    yield from mutations(YAML(typ="safe", pure=True).load(good), random, _yaml)
+
+
+def _yaml(tree: Any) -> bytes:
+    return json.dumps(tree).replace("NaN", ".nan").replace("Infinity", ".inf").encode()  # JSON is YAML but for these
 
 
 # Tables
@@ -156,8 +160,8 @@ def bad_grades(good: bytes, random: Random) -> Iterator[Corruption]:
 
 
 def _table(description: str, table: pd.DataFrame) -> Corruption:
-    return Corruption(description, table.to_csv(index=False).encode())
+    return Corruption.of(description, table.to_csv(index=False).encode())
 
 
 def _lines(description: str, lines: list[str]) -> Corruption:
-    return Corruption(description, "\n".join(lines).encode())
+    return Corruption.of(description, "\n".join(lines).encode())

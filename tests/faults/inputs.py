@@ -35,8 +35,9 @@ def outcomes(target: Target, random: Random, count: int | None = None) -> Iterat
     target.read()
     try:
         for each in corruptions if count is None else random.sample(corruptions, min(count, len(corruptions))):
-            target.path.write_bytes(each.content)
-            yield each.description, _fault(target, each.content)
+            content = each.make()
+            target.path.write_bytes(content)
+            yield each.description, _fault(target, content)
     finally:
         target.path.write_bytes(good)
     target.read()

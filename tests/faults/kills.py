@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.faults.table import Fault
 from tests.workspaces import Process, Workspace, alive, differing, family, wait_until
@@ -48,8 +49,8 @@ class KillScenario:
     def _kill(self, workspace: Workspace, chance: random.Random, *, in_a_write: bool) -> str | None:
         """Start the command and kill it, one of its processes or all; return when, or None if it ended before."""
         old = half_written(workspace)
-        sources = f"{_SLOW_DISK}{os.pathsep}{workspace.sources}" if in_a_write else workspace.sources
-        process = workspace.start(*self.command, PYTHONPATH=sources)
+        variables: dict[str, Any] = slow_disk(workspace, ".checkpoint-") if in_a_write else {}
+        process = workspace.start(*self.command, **variables)
 
         def due() -> bool:
             return process.poll() is not None or bool(in_a_write and half_written(workspace) - old)
@@ -78,6 +79,11 @@ def _wait(process: Process, due: Callable[[], bool], seconds: float) -> set[int]
         wait_until(due, min(_LOOK, end - time.monotonic()))
         processes |= family(process)
     return processes
+
+
+def slow_disk(workspace: Workspace, name: str) -> dict[str, str]:
+    """Return the environment of a command for which files whose name contains `name` take long to write."""
+    return {"PYTHONPATH": f"{_SLOW_DISK}{os.pathsep}{workspace.sources}", "SLOW_FILES": name}
 
 
 def half_written(workspace: Workspace) -> set[Path]:

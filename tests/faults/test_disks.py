@@ -18,7 +18,7 @@ from tests.workspaces import differing
 # Root may write anywhere, unless it gives up just that.
 UNPRIVILEGED = () if os.geteuid() else ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all")
 ROOM = 30 << 10  # bytes that a file may have
-REMEDY = "no file is half-written: resolve this, then run it again"
+REMEDY = "no file is half-written: run the same command again"
 
 
 @contextmanager

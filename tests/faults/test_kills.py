@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import shutil
 import signal
 
 import optuna
@@ -11,14 +10,14 @@ import pytest
 from dl4ia import config
 from dl4ia.base.errors import RunError
 from dl4ia.execution.local import LocalProcesses
-from dl4ia.runs.layout import Layout
 from dl4ia.runs.train import experiments, train_all
 from dl4ia.search.storage import default_url
 from tests.faults import scenarios, studies
+from tests.faults.kills import slow_disk
 from tests.runs.inline import Inline
-from tests.workspaces import Workspace, alive, differing, family, wait_until
+from tests.workspaces import alive, differing, family, wait_until
 
-ITERATIONS = 200  # some seconds: the first checkpoint is written after two
+ITERATIONS = 40  # 20 points, each of which takes a slow disk 0.2 s: the first checkpoint comes after 2 s
 
 
 def train_here(workspace) -> None:
@@ -30,7 +29,7 @@ def train_here(workspace) -> None:
 def test_a_killed_training_is_resumed_by_the_same_command_to_the_bit(base, tmp_path):
     scenario = scenarios.training(base, ITERATIONS, seeds=1)
     workspace, undisturbed = scenario.make(tmp_path / "killed"), scenario.make(tmp_path / "undisturbed")
-    process = workspace.start(*scenario.command, **scenarios.ALONE)
+    process = workspace.start(*scenario.command, **scenarios.ALONE, **slow_disk(workspace, "history.csv"))
     assert wait_until(lambda: any(workspace.root.glob("out/checkpoints/*/*.checkpoint")), 60)
     processes = family(process)
     os.killpg(process.pid, signal.SIGKILL)
@@ -40,27 +39,27 @@ def test_a_killed_training_is_resumed_by_the_same_command_to_the_bit(base, tmp_p
     assert run.status().state == "running"
     train_here(workspace)
     assert run.status().state == "finished"
-    assert run.status().resumed_at > 0
+    assert 0 < run.status().resumed_at < ITERATIONS
     train_here(undisturbed)
-    assert len(undisturbed.results()) > 20
+    assert len(undisturbed.results()) == 21  # points and weights
     assert differing(workspace.results(), undisturbed.results()) == 0
 
 
 def test_the_trial_of_a_killed_worker_is_repeated_and_the_study_is_the_same(base, tmp_path):
-    searched, undisturbed = (Workspace(shutil.copytree(base, tmp_path / name)) for name in ("killed", "undisturbed"))
+    searched, undisturbed = studies.make(base, tmp_path / "killed"), studies.make(base, tmp_path / "undisturbed")
 
     def kill_a_worker(progress) -> None:
         for worker in multiprocessing.active_children()[: progress.ended == 2]:
             worker.kill()
 
     with pytest.raises(RunError, match="killed"):
-        studies.search(searched.layout, LocalProcesses(2, one_thread_each=True), kill_a_worker)
+        studies.search(searched.layout, LocalProcesses(1), kill_a_worker)
     assert searched.layout.study(studies.NAME).status().state == "stopped"
-    studies.search(searched.layout, LocalProcesses(2, one_thread_each=True))
+    studies.search(searched.layout, LocalProcesses(1))
     studies.search(undisturbed.layout, Inline())
-    assert len(undisturbed.results()) == 8
+    assert len(undisturbed.results()) == studies.TRIALS
     assert differing(searched.results(), undisturbed.results()) == 0
-    stored = optuna.load_study(study_name=studies.NAME, storage=default_url(Layout(searched.root)))
+    stored = optuna.load_study(study_name=studies.NAME, storage=default_url(searched.layout))
     assert "RUNNING" not in {trial.state.name for trial in stored.trials}
 
 

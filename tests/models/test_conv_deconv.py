@@ -1,4 +1,4 @@
-"""The network of Exercises 2.1 to 2.4 against the report's listing and list of layers."""
+"""The network of Exercises 2.1 and 2.2 against the report's listing and list of layers."""
 
 from itertools import pairwise, product
 

@@ -227,6 +227,18 @@ def test_a_study_of_which_no_trial_is_complete_is_an_error(grid, search, layout)
     assert not layout.study("study").best.exists()
 
 
+def test_no_more_workers_are_started_than_trials_are_left(grid, search):
+    started = []
+
+    class Counting(Inline):
+        def run(self, work, jobs, on_event):
+            started.append(len(jobs))
+            return super().run(work, jobs, on_event)
+
+    search(small(grid, trials=2), executor=Counting(workers=16))
+    assert started == [2]
+
+
 def test_a_trial_that_is_not_promising_is_pruned(normalized, pruned, search):
     directory = search(small(normalized, **pruned, iterations=9, evaluate_every=3))
     trials, curves = directory.table("trials"), directory.table("curves")

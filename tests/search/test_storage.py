@@ -12,6 +12,7 @@ import pytest
 from dl4ia.base.errors import RunError
 from dl4ia.config import Choices, OnFolds
 from dl4ia.config.studies import Random
+from dl4ia.runs.closure import Sources
 from dl4ia.runs.layout import Layout
 from dl4ia.search.locks import exclusive_lock
 from dl4ia.search.storage import default_url, open_study
@@ -123,6 +124,12 @@ def test_another_version_of_the_code_is_refused_with_the_way_to_keep_the_trials(
         reopen(grid, finished)
 
 
+def test_the_version_of_the_code_depends_on_what_decides_a_value_alone():
+    decide = Sources().closure({"dl4ia.search.score"})
+    assert {"dl4ia.runs.experiment", "dl4ia.data.splits", "dl4ia.training.loop"} <= decide
+    assert [module for module in decide if module.startswith("dl4ia.search")] == ["dl4ia.search.score"]
+
+
 def test_the_command_that_deletes_a_study_works_for_any_folder(one, tmp_path, monkeypatch):
     layout = Layout(tmp_path / "mein projekt ü $HOME's {x}")
     write_data(layout)
@@ -147,6 +154,18 @@ def test_a_database_that_is_not_available_is_one_line(one, search, url):
 def test_a_database_in_memory_is_refused(one, search, url):
     with pytest.raises(RunError, match="expected the path of a file: workers cannot share a database in memory"):
         search(one, url=url)
+
+
+def test_a_folder_is_refused(one, search, layout):
+    with pytest.raises(RunError, match="expected the path of a file, and this is a folder"):
+        search(one, url=f"sqlite:///{layout.root}")
+
+
+def test_a_study_of_the_first_version_is_refused(grid, finished):
+    study = optuna.load_study(study_name="study", storage=default_url(finished))
+    study.set_user_attr("definition", {"base": {}, "code": "0"})
+    with pytest.raises(RunError, match="was made with another task: not set there, 'warwick' now"):
+        reopen(grid, finished)
 
 
 def test_a_path_may_be_relative_or_in_the_home_folder(one, search, tmp_path, monkeypatch):

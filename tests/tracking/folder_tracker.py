@@ -11,7 +11,7 @@ from dl4ia.tracking.records import Record
 
 
 class FolderTracker:
-    """Keeps what it was told of each run in a file of its own; see `Tracker`."""
+    """Keeps each run in a file of its own; see `Tracker`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

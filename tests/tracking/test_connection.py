@@ -1,4 +1,4 @@
-"""Addresses of MLflow that are wrong for good, or only now: each in a line that says what to do."""
+"""Addresses of MLflow that are wrong, or not available at the moment: each in a line with the remedy."""
 
 import shutil
 import threading
@@ -17,7 +17,7 @@ from dl4ia.tracking.mlflow.errors import without_password
 from dl4ia.tracking.runs import RunView
 from dl4ia.tracking.tracker import OutageError, TrackerError
 from tests.tracking.conftest import GROUP, NAME, client_of, runs_of
-from tests.tracking.test_tracker_contract import finished
+from tests.tracking.samples import finished
 
 
 @pytest.fixture(autouse=True)

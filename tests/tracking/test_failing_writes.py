@@ -1,4 +1,4 @@
-"""Whichever write to MLflow fails, updating again completes the rest, and nothing is there twice."""
+"""Whichever write to MLflow fails, updating again completes the rest, and nothing is repeated."""
 
 import shutil
 from contextlib import suppress
@@ -15,7 +15,7 @@ from dl4ia.runs.layout import Layout
 from dl4ia.tracking.mlflow import connect
 from dl4ia.tracking.tracker import OutageError
 from tests.tracking.contents import contents_of
-from tests.tracking.test_tracker_contract import finished, model, points, running
+from tests.tracking.samples import finished, model, points, running
 
 WRITES = {
     SqlAlchemyStore: (
@@ -80,7 +80,7 @@ def exported_once(tmp_path, monkeypatch):
         pytest.param([], TRAINED, 14, False, id="run, without effect"),
         pytest.param([], TRAINED, 14, True, id="run, after it had its effect", marks=pytest.mark.system),
         pytest.param([], STUDY, 14, False, id="study, without effect", marks=pytest.mark.system),
-        pytest.param([], STUDY, 14, True, id="study, after it had its effect"),
+        pytest.param([], STUDY, 14, True, id="study, after it had its effect", marks=pytest.mark.system),
         pytest.param(TRAINED, AGAIN, 9, False, id="trained again, without effect", marks=pytest.mark.system),
         pytest.param(TRAINED, AGAIN, 9, True, id="trained again, after it had its effect"),
     ],
@@ -91,16 +91,16 @@ def test_each_write_may_fail_once(before, records, least, effective, tmp_path, e
     shutil.copyfile(empty, tmp_path / "mlflow.db")
     writes = Writes(monkeypatch, effective=effective)
 
-    def update(group, shown):
+    def update(group, records):
         tracker = connect(layout)
-        for record in shown:
+        for record in records:
             parent = record.parent and f"{group}-{record.parent}"
             names = {"key": f"{group}-{record.key}", "group": replace(record.group, name=group), "parent": parent}
             tracker.update(replace(record, **names))
 
     def contents(group):
-        found = contents_of(f"sqlite:///{tmp_path}/mlflow.db", group)
-        return {entry: times for entry, times in found.items() if entry[1:3] != ("tag", "run_key")}
+        entries = contents_of(f"sqlite:///{tmp_path}/mlflow.db", group)
+        return {entry: times for entry, times in entries.items() if entry[1:3] != ("tag", "run_key")}
 
     update("whole", before + records)
     whole = contents("whole")

@@ -16,7 +16,7 @@ from tests.conftest import shortened
 from tests.runs.inline import Inline
 from tests.tracking.conftest import NAME, client_of, runs_of
 from tests.tracking.folder_tracker import FolderTracker
-from tests.tracking.test_tracker_contract import Folder
+from tests.tracking.storages import Folder
 
 
 class Sent:
@@ -62,8 +62,8 @@ def test_runs_are_shown_in_mlflow_while_they_are_trained(short, layout):
                 time.sleep(0.05)
 
     def followed():
-        there = client_of(layout).get_experiment_by_name("mnist-classification")
-        return runs_of(layout) if there else {}
+        experiment = client_of(layout).get_experiment_by_name("mnist-classification")
+        return runs_of(layout) if experiment else {}
 
     with Live(layout) as live:
         train_all([experiment], Inline(), observe)
@@ -77,14 +77,14 @@ def test_runs_are_shown_in_mlflow_while_they_are_trained(short, layout):
 def test_any_tracker_can_follow(short, layout, folder):
     with Live(layout, folder) as live:
         train_all(experiments(short, [NAME], layout), Inline(), lambda progress: live(RunView(progress.experiment)))
-    shown = Folder(layout.root, None).shown()
-    assert {name: run.state for name, run in shown.items()} == {f"{NAME}/seed-{seed}": "finished" for seed in (0, 1)}
-    assert all(len(run.points["curve/train_loss"]) == 2 for run in shown.values())
+    runs = Folder(layout.root, None).contents()
+    assert {name: run.state for name, run in runs.items()} == {f"{NAME}/seed-{seed}": "finished" for seed in (0, 1)}
+    assert all(len(run.points["curve/train_loss"]) == 2 for run in runs.values())
 
 
 def test_any_tracker_can_be_published_to(short, layout, folder, capsys):
     assert publish(views(short, layout), layout, folder) == 3
-    assert len(Folder(layout.root, None).shown()) == 3
+    assert len(Folder(layout.root, None).contents()) == 3
     assert capsys.readouterr().out == f"mnist-classification: {(layout.root / 'tracked').as_uri()}\n"
 
 

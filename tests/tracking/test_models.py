@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from dl4ia.data.imageset import ImageSet
-from dl4ia.runs.experiment import Standardizer
+from dl4ia.runs.experiment import Standardizer, network_of
 from dl4ia.runs.predictions import trained
 from dl4ia.runs.train import experiments
+from dl4ia.tasks import task_of
 from dl4ia.tracking.served import Standardization
 from tests.tracking.conftest import NAME, client_of, runs_of
 
@@ -109,8 +110,24 @@ def test_the_layer_standardises_as_in_training(standardizer):
     torch.testing.assert_close(layer(torch.from_numpy(images).double()), standardizer.apply(images))
 
 
-@pytest.mark.parametrize("standardizer", [Standardizer(), Standardizer((3.0,), (2.0,))], ids=["image", "training set"])
-def test_a_network_of_any_kind_is_exported_behind_it(standardizer):
+def exported(network, shape):
+    """Return the network behind a standardisation of each image, as MLflow saves and loads it."""
+    served = nn.Sequential(Standardization(Standardizer()), network).eval()
+    example = torch.zeros(2, *shape, dtype=torch.uint8)
+    program = torch.export.export(served, (example,), dynamic_shapes=[{0: torch.export.Dim.AUTO}])
+    return served, program.module()
+
+
+@pytest.mark.parametrize("name", ["mnist-fc", "mnist-batch-norm", "warwick-combined"])
+def test_networks_of_every_kind_are_exported_with_it(params, name):
+    variant = params.variant(name)
+    signature = task_of(variant.task).signature
+    served, program = exported(network_of(variant), (signature.channels, signature.height, signature.width))
+    images = torch.rand(3, signature.channels, signature.height, signature.width, dtype=torch.float64)
+    torch.testing.assert_close(program(images), served(images))
+
+
+def test_a_network_of_ones_own_is_exported_with_it():
     class Residual(nn.Module):
         def __init__(self):
             super().__init__()
@@ -119,8 +136,6 @@ def test_a_network_of_any_kind_is_exported_behind_it(standardizer):
         def forward(self, images):
             return torch.cat([images, images + self.convolution(images)], dim=1)
 
-    served = nn.Sequential(Standardization(standardizer), Residual()).eval()
-    example = torch.zeros(2, 1, 8, 8, dtype=torch.uint8)
-    program = torch.export.export(served, (example,), dynamic_shapes=[{0: torch.export.Dim.AUTO}]).module()
-    images = torch.rand(3, 1, 8, 8, dtype=torch.float64)
+    served, program = exported(Residual(), (1, 8, 8))
+    images = torch.rand(3, 1, 8, 8)
     torch.testing.assert_close(program(images), served(images))

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import platform
 import shutil
 import zlib
 from dataclasses import replace
@@ -22,8 +21,8 @@ from dl4ia.tracking.runs import EnsembleView, RunView
 from dl4ia.tracking.views import group_of
 from tests.runs.inline import Inline
 from tests.tracking.conftest import ENSEMBLE, GROUP, NAME, client_of, published, runs_of
+from tests.tracking.samples import GONE
 
-GONE = f"{platform.node()}/999999999/0.00"  # a process that has ended
 RUN = f"{NAME}/seed-0"
 
 

@@ -1,6 +1,5 @@
 """Studies in MLflow: a run of the study, and under it one of each trial."""
 
-import platform
 import shutil
 
 import pytest
@@ -13,8 +12,8 @@ from dl4ia.tracking.live import publish
 from dl4ia.tracking.mlflow import connect
 from dl4ia.tracking.studies import StudyView, _value
 from tests.tracking.conftest import client_of, runs_of
+from tests.tracking.samples import GONE
 
-GONE = f"{platform.node()}/999999999/0.00"  # a process that has ended
 GROUP = "warwick-segmentation-search"
 SCORE = "final/validation_dice"
 

@@ -1,4 +1,4 @@
-"""Exercises 2.1 to 2.4: the classifier up to its last convolution, then transposed convolutions back to full size.
+"""Exercises 2.1 and 2.2: the classifier up to its last convolution, then transposed convolutions back to full size.
 
 Exercise 2.1, as listed in the report, with feature maps of 128x128, 64x64 and 32x32 pixels:
 
@@ -31,8 +31,9 @@ from dl4ia.models.network import NETWORKS, NetworkConfig, Signature
 class ConvDeconv(NetworkConfig):
     """Convolutions with a pool between each two, and as many transposed convolutions.
 
-    `levels` is the number of pools; there are `width` feature maps at first and twice as many after each pool.
-    Exercise 2.3 adds `skip_connections`, Exercise 2.4 `residual` blocks.
+    `levels` is the number of pools; there are `width` feature maps at first and twice as many after each pool. Not in
+    the report: `batch_norm` after each convolution (Ioffe and Szegedy, 2015), `skip_connections` from the way down to
+    the way up (Ronneberger et al., 2015) and a `residual` block at each resolution (He et al., 2016).
     """
 
     kind: Literal["conv-deconv"]
@@ -137,5 +138,5 @@ class Decoder(nn.Module):
 
 
 def refinement(channels: int, config: ConvDeconv) -> nn.Module:
-    """Return a residual block where the network has them (Exercise 2.4), or nothing."""
+    """Return a residual block where the network has them, or nothing."""
     return Residual(channels, batch_norm=config.batch_norm) if config.residual else nn.Identity()

@@ -59,8 +59,8 @@ def check_poolings(signature: Signature, poolings: int, setting: str, *, last_is
     """
     height, width = signature.height, signature.width
     smallest = _SMALLEST_SIDE if last_is_convolved else 1
-    if min(height, width) < _SMALLEST_SIDE or min(height, width) >> poolings < smallest:
-        most = (min(height, width) // smallest).bit_length() - 1
+    if min(height, width) >> poolings < smallest:
+        most = max(0, (min(height, width) // smallest).bit_length() - 1)
         raise ValueError(
             f"{poolings} poolings of a {height}x{width} image leave less than {smallest} pixels a side: "
             f"{setting} can be at most {most}"

@@ -15,13 +15,13 @@ from dl4ia.base.errors import RunError
 from dl4ia.config import Study
 from dl4ia.runs.study_directory import StudyDirectory
 
-STATES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
+_STATES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
 _BUDGET = ("seeds", "iterations", "evaluate_every", "split")  # of a trial, not of the variant that takes its settings
 
 
 def write_tables(trials: Sequence[FrozenTrial], study: Study, directory: StudyDirectory) -> None:
     """Write `trials.csv` and `curves.csv` of all trials that have ended."""
-    ended = [trial for trial in trials if trial.state in STATES]
+    ended = [trial for trial in trials if trial.state in _STATES]
     columns = ["trial", "state", "value", "started", "seconds", "error", *study.space]
     directory.write_table("trials", pd.DataFrame([_row(trial) for trial in ended], columns=columns))
     curves = [{"trial": trial.number, **point} for trial in ended for point in trial.user_attrs.get("curves", [])]
@@ -32,7 +32,7 @@ def _row(trial: FrozenTrial) -> dict[str, Any]:
     started, ended = trial.datetime_start, trial.datetime_complete
     return {
         "trial": trial.number,
-        "state": STATES[trial.state],
+        "state": _STATES[trial.state],
         "value": trial.value if trial.state == TrialState.COMPLETE else None,
         "started": started.timestamp() if started else None,
         "seconds": (ended - started).total_seconds() if started and ended else None,

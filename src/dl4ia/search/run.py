@@ -78,7 +78,8 @@ class _Run:
             self.layout.study(self.name).best.unlink(missing_ok=True)
             deadline = self.status.started + self.study.hours * _HOUR
             job = Job(self.name, self.study, self.layout, self.stored.url, device, deadline)
-            executor.run(work, [job] * executor.workers, lambda _: self.write("running"))
+            workers = min(executor.workers, self.study.trials - self.ended)
+            executor.run(work, [job] * workers, lambda _: self.write("running"))
         if self.ended < self.study.trials:
             done = f"{self.ended} of {self.study.trials} trials are done"
             hours = f"{self.study.hours:g} hours are over"
@@ -92,8 +93,9 @@ class _Run:
 
     def write(self, state: str) -> None:
         """Write status and tables, and report the progress."""
-        directory, trials = self.layout.study(self.name), self.stored.trials
+        directory = self.layout.study(self.name)
         directory.write_status(self.status.model_copy(update={"state": state}))
+        trials = self.stored.trials
         write_tables(trials, self.study, directory)
         best = best_of(trials)
         value = math.nan if best is None or best.value is None else best.value

@@ -52,7 +52,7 @@ class StoredStudy:
         return exclusive_lock(self.url)
 
     def ensure_heartbeat(self, trial: optuna.Trial) -> None:
-        """Record a heartbeat now: a trial whose process ends before the first would never be missed elsewhere."""
+        """Record a heartbeat now: a trial without any whose process ends is never failed by other machines."""
         study = self.storage.get_study_id_from_name(self.study.study_name)
         self.storage.record_heartbeat(self.storage.get_trial_id_from_study_id_trial_number(study, trial.number))
 
@@ -72,7 +72,9 @@ def open_study(name: str, study: Study, layout: Layout, url: str) -> StoredStudy
     with database_errors(url, ImportError, RuntimeError, OSError):
         url = _checked(url)
         with exclusive_lock(url):  # two processes that create the tables at once fail
-            stored = _stored(name, study, url)
+            storage = _storage(url)
+            optuna.create_study(study_name=name, storage=storage, direction="maximize", load_if_exists=True)
+            stored = _loaded(name, study, url, storage)
             definition = stored.study.user_attrs.get("definition")
             if definition is None:
                 stored.study.set_metric_names([metric_of(study).replace("/", " ")])
@@ -80,15 +82,15 @@ def open_study(name: str, study: Study, layout: Layout, url: str) -> StoredStudy
                 for key, value in (attributes | {"definition": wanted}).items():  # the definition last: all is there
                     stored.study.set_user_attr(key, value)
             elif definition != wanted:
-                commit = stored.study.user_attrs["git_commit"]
+                commit = stored.study.user_attrs.get("git_commit", "")
                 raise RunError(difference(name, _public(url), commit, definition, wanted))
     return stored
 
 
 def join_study(name: str, study: Study, url: str) -> StoredStudy:
     """Return a study that another process has opened; raises RunError."""
-    with database_errors(url, ImportError, RuntimeError, OSError):
-        return _stored(name, study, url)
+    with database_errors(url, ImportError, RuntimeError, OSError, KeyError):
+        return _loaded(name, study, url, _storage(url))
 
 
 @contextmanager
@@ -115,26 +117,26 @@ def _checked(url: str) -> str:
         if address.database in (None, "", ":memory:") or str(address.database).startswith("file:"):
             raise _refused(url, "expected the path of a file: workers cannot share a database in memory")
         path = Path(str(address.database)).expanduser().resolve()
+        if path.is_dir():
+            raise _refused(url, "expected the path of a file, and this is a folder")
         path.parent.mkdir(parents=True, exist_ok=True)
         address = address.set(database=str(path))
     return _text(address)
 
 
-def _stored(name: str, study: Study, url: str) -> StoredStudy:
+def _storage(url: str) -> RDBStorage:
     logging.getLogger("alembic").setLevel(logging.ERROR)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", ExperimentalWarning)
     connect = {"connect_args": {"timeout": _BUSY}} if url.startswith("sqlite") else {}
-    storage = RDBStorage(url, engine_kwargs=connect, heartbeat_interval=HEARTBEAT, grace_period=GRACE)
-    stored = optuna.create_study(
-        study_name=name,
-        storage=storage,
-        sampler=sampler_of(study),
-        pruner=pruner_of(study),
-        direction="maximize",
-        load_if_exists=True,
+    return RDBStorage(url, engine_kwargs=connect, heartbeat_interval=HEARTBEAT, grace_period=GRACE)
+
+
+def _loaded(name: str, study: Study, url: str, storage: RDBStorage) -> StoredStudy:
+    sampler, pruner = sampler_of(study), pruner_of(study)
+    return StoredStudy(
+        url, storage, optuna.load_study(study_name=name, storage=storage, sampler=sampler, pruner=pruner)
     )
-    return StoredStudy(url, storage, stored)
 
 
 def _cause(error: BaseException | None, kinds: tuple[type[Exception], ...]) -> BaseException | None:

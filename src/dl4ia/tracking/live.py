@@ -24,14 +24,14 @@ _LOG = logging.getLogger(__name__)
 
 Connect = Callable[[Layout], Tracker]
 
-_PATIENCE = 10  # seconds that a finished training waits for progress of its tracking
+_PATIENCE = 20  # seconds that a finished training waits for progress of its tracking
 _PAUSE = 1  # seconds at least between two looks at what is new
 _SHARE = 0.01  # of a core that trainings need: what following them may take
 _LOCK_PATIENCE = 120  # seconds that another process may take for one view
 
 
 def views(params: Params, layout: Layout) -> list[View]:
-    """Return all on disk that there is to show: runs, ensembles, then studies."""
+    """Return the views of everything on disk: runs, ensembles, then studies."""
     known: list[View] = [RunView(experiment) for experiment in experiments(params, list(params.variants), layout)]
     known += [EnsembleView(name, ensemble, layout) for name, ensemble in params.ensembles.items()]
     known += [StudyView(name, study, layout) for name, study in params.studies.items()]
@@ -45,15 +45,15 @@ def mlflow(layout: Layout) -> Tracker:
     return connect(layout)
 
 
-def publish(to_show: Iterable[View], layout: Layout, connect: Connect = mlflow) -> int:
-    """Bring a tracker up to date with all views, and print where to look; return how many there are.
+def publish(to_publish: Iterable[View], layout: Layout, connect: Connect = mlflow) -> int:
+    """Bring a tracker up to date with all views, and print where to look; return how many were published.
 
     A view that fails does not keep the others from being shown. Raises UserError at the end, naming each that failed.
     """
     tracker = _connected(layout, connect)
     failures = _Failures()
     count = 0
-    for view in to_show:
+    for view in to_publish:
         with failures.noting(view):
             _update(tracker, view, layout, final=True)
             count += 1
@@ -67,7 +67,7 @@ def publish(to_show: Iterable[View], layout: Layout, connect: Connect = mlflow) 
 
 
 class _Failures:
-    """What could not be shown, by reason; `outage` says that there is no use in going on."""
+    """What could not be shown, by reason; `outage` says that it is useless to continue."""
 
     def __init__(self) -> None:
         self.outage = False
@@ -146,7 +146,7 @@ class Live:
             _warn("the tracker takes too long: `make publish` sends the rest")
 
     def __call__(self, view: View) -> None:
-        """Note that there is something new to show; returns at once."""
+        """Note that a view has something new; returns at once."""
         self._noticed.put(view)
 
     def _work(self) -> None:

@@ -35,7 +35,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Dataset:
-    """What was trained on; `source` says whether it is the published data."""
+    """What was trained on; `source` is `published`, `stand-in` or `unknown`."""
 
     name: str
     digest: str
@@ -53,7 +53,7 @@ class Model:
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """All there is to show of a training, an ensemble, a study or a trial.
+    """What is known of a training, an ensemble, a study or a trial.
 
     `key` is the same for the same run wherever it is done, `content` is a digest of what it resulted in, once it has
     ended. `points` has a row a point: step, time (seconds since the epoch) and one column a curve; `metrics` are final.

@@ -39,7 +39,7 @@ class RunView:
         return (self.experiment.run.path / "status.json").exists()
 
     def records(self, *, final: bool) -> list[Record]:
-        """Read the run as it was trained, which is not always as params.yaml now says."""
+        """Read the run as it was trained, which may differ from the present params.yaml."""
         config, status = self.experiment.run.config(), self.experiment.run.status()
         record = _training(_as_trained(self.experiment, config), config, status)
         return [_completed(record, self.experiment, config, status) if final else record]
@@ -87,7 +87,7 @@ class EnsembleView:
 
 
 def _only(directory: ResultDirectory) -> RunRecord:
-    """Return the one run of an ensemble's results; raises RunError if there are others."""
+    """Return the one run of an ensemble's results; raises RunError if it has others."""
     runs = directory.record().runs
     if len(runs) != 1:
         raise damaged(directory.path / "runs.json", f"expected one run, got {len(runs)}", directory.path)
@@ -110,7 +110,7 @@ def _training(experiment: Experiment, config: RunConfig, status: RunStatus) -> R
     variant, task = experiment.variant, task_of(config.task)
     dataset = dataset_of(task, config.data, experiment.layout)
     tags = {"variant": config.variant, "exercise": variant.exercise, "task": task.name, "seed": str(config.seed)}
-    hashes = {"data": config.data, "split": config.split, "code": config.code}
+    notes = {"data": config.data, "split": config.split, "code": config.code, **status.versions}
     tags |= {"machine": status.machine, **data_tags(dataset, experiment.layout)}
     return Record(
         key=config.key,
@@ -121,7 +121,7 @@ def _training(experiment: Experiment, config: RunConfig, status: RunStatus) -> R
         started=status.started,
         ended=None if status.state == "running" else status.started + status.seconds,
         error=status.error,
-        tags=tags | {f"{PLUMBING}{name}": digest for name, digest in hashes.items()},
+        tags=tags | {f"{PLUMBING}{name}": note for name, note in notes.items()},
         params=_params(experiment, config, status),
         command=f"dvc repro train@{config.variant}",
         git_commit=status.git_commit,

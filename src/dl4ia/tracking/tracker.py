@@ -17,9 +17,9 @@ class OutageError(TrackerError):
 class Tracker(Protocol):
     """Shows records.
 
-    Whatever has interrupted it before, after `update` it shows all of a record once: what is there already is found by
-    the record's key, and only what is missing is added. Where it has anything that contradicts the record (a run that
-    was trained again has other weights, points or metrics), it replaces all: two trainings are never mixed.
+    Whatever has interrupted it before, after `update` it shows all of a record once: a run with the record's key is
+    completed, not repeated. A run that contradicts the record is replaced: one that was trained again has other
+    weights, points or metrics, and two trainings are never mixed.
     """
 
     def update(self, record: Record) -> None:

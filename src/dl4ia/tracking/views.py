@@ -15,7 +15,7 @@ from dl4ia.tasks import Task
 from dl4ia.tracking.records import PLUMBING, Dataset, Group, Record, State
 
 _UNKNOWN = "unknown"
-_DIGITS = 12  # of the hash of a dataset that tell it from others
+_DIGITS = 12  # of the hash of a dataset, enough to distinguish them
 
 
 class View(Protocol):
@@ -27,17 +27,17 @@ class View(Protocol):
 
     @property
     def exists(self) -> bool:
-        """Whether there is anything to show."""
+        """Whether its files exist."""
 
     def records(self, *, final: bool) -> list[Record]:
         """Read the records, parents first; raises UserError for damaged files.
 
-        Without `final` only what changes while the work goes on: no final metrics, files and models.
+        Without `final`, leave out what is known at the end only: final metrics, files and models.
         """
 
 
 class _Origin(Stored):
-    """What `<task>-source.json` says."""
+    """The content of `<task>-source.json`."""
 
     source: str
     sha256: Mapping[str, str]
@@ -64,7 +64,7 @@ def dataset_of(task: Task, digest: str, layout: Layout) -> Dataset:
 
 
 def data_tags(dataset: Dataset, layout: Layout) -> dict[str, str]:
-    """Return tags that say which data were trained on, and under which hash DVC pins the published files."""
+    """Return tags with the source of the data, and the hash under which DVC pins the published files."""
     pin = layout.root / "data.dvc"
     tags = {"data_source": dataset.source}
     if dataset.source != "published" or not pin.exists():

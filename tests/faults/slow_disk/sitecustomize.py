@@ -1,15 +1,16 @@
-"""A disk that writes checkpoints slowly, for every Python that has this folder in its path."""
+"""A slow disk, for every Python that has this folder in its path: to write files named like SLOW_FILES takes long."""
 
 import os
 import time
 from pathlib import Path
 
 _SECONDS = 0.2
+_NAME = os.environ["SLOW_FILES"]
 _flush = os.fsync
 
 
 def _slowly(descriptor: int) -> None:
-    if ".checkpoint-" in Path(f"/proc/self/fd/{descriptor}").readlink().name:
+    if _NAME in Path(f"/proc/self/fd/{descriptor}").readlink().name:
         time.sleep(_SECONDS)
     _flush(descriptor)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _VARIABLE = "MLFLOW_TRACKING_URI"
 _DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",  # seconds
 }
@@ -28,6 +29,8 @@ def connect(layout: Layout) -> MlflowTracker:
     """
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
+    import mlflow  # noqa: F401, PLC0415 (seconds to import; it sets the levels that are changed below)
+
     for noisy in ("mlflow", "alembic"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     address = address_of(layout)
@@ -45,7 +48,7 @@ def address_of(layout: Layout) -> str:
 
 def _client(address: str) -> "MlflowClient":
     """Return a client that has had an answer; a database has its tables then."""
-    from mlflow import MlflowClient  # noqa: PLC0415 (seconds to import)
+    from mlflow import MlflowClient  # noqa: PLC0415
 
     try:
         with explained(address, "this address"):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def model_of(run: "Run") -> str | None:
-    """Return MLflow's number of the model of a run, if all of the model is there."""
+    """Return MLflow's number of the model of a run, if it was sent completely."""
     outputs = run.outputs.model_outputs if run.outputs else []
     return outputs[0].model_id if outputs else None
 
@@ -55,6 +55,6 @@ def send_model(client: "MlflowClient", run: "Run", model: Model) -> str:
         )
         client.log_model_artifacts(created.model_id, str(Path(folder) / "model"))
     client.finalize_logged_model(created.model_id, "READY")
-    # Last: an output of a run cannot be taken back, and says that all is there.
+    # Last: an output of a run cannot be taken back, and means that the model is complete.
     client.log_outputs(number, [LoggedModelOutput(created.model_id, step=0)])
     return str(created.model_id)

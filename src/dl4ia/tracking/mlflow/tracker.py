@@ -25,7 +25,7 @@ _STATUS: Mapping[State, str] = {
     "stopped": "KILLED",
     "pruned": "KILLED",
     "finished": "FINISHED",
-    "diverged": "FINISHED",  # a result; the tag `state` tells them apart
+    "diverged": "FINISHED",  # a result; the tag `state` keeps them apart
     "failed": "FAILED",
 }
 _BATCH = 1000  # metrics that MLflow takes in one call
@@ -34,14 +34,14 @@ _BATCH = 1000  # metrics that MLflow takes in one call
 class MlflowTracker:
     """A tracking server, or a database; see `Tracker`.
 
-    Runs are found by their tag `run_key`. The tag `dl4ia.content` says of which training a run has the model,
-    `dl4ia.sent` has the digest of the record that was last sent completely.
+    Tags of a run: `run_key` is the key of its record, `dl4ia.content` the content of the training that it has the
+    model of, `dl4ia.sent` the digest of the record that was last sent completely.
     """
 
     def __init__(self, client: "MlflowClient", address: str, experiments: Experiments) -> None:
         self._client, self._address, self._experiments = client, address, experiments
         self._ids: dict[str, str] = {}  # of MLflow's runs, by key
-        self._sent: dict[str, str] = {}  # digests of what this object has sent, or found complete, by key
+        self._sent: dict[str, str] = {}  # digests of records that MLflow has completely, by key
 
     def update(self, record: Record) -> None:
         """Show a record as it now is; see `Tracker.update`."""
@@ -116,7 +116,7 @@ class MlflowTracker:
         self._client.delete_run(run.info.run_id)
 
     def _describe(self, record: Record, run: "Run", parent: str | None) -> None:
-        """Send the tags that have changed, and parameters and dataset if they are not there."""
+        """Send the tags that have changed, and parameters and dataset if they are missing."""
         from mlflow.entities import Dataset, DatasetInput, InputTag, Param, RunTag  # noqa: PLC0415 (seconds to import)
 
         tags = {key: value for key, value in _tags(record, parent).items() if run.data.tags.get(key) != value}

@@ -1,0 +1,139 @@
+"""The short trainings by which two revisions are compared."""
+
+import json
+import re
+import subprocess
+from dataclasses import asdict, replace
+
+import pytest
+
+from dl4ia.base.errors import UserError
+from dl4ia.data.augmentation import AUGMENTATIONS
+from dl4ia.equivalence.comparison import Answer, _compare, _same_versions, stamp_if_same
+from dl4ia.equivalence.recipes import Recipe, recipes, write_data
+from dl4ia.equivalence.trainings import Job, code_versions, result
+from dl4ia.execution.executor import Context
+from dl4ia.models import NETWORKS
+from dl4ia.runs.layout import Layout
+from dl4ia.training.losses import LOSSES
+from dl4ia.training.optimizers import OPTIMIZERS
+from dl4ia.training.schedules import SCHEDULES
+from tests.conftest import ROOT
+
+CONTEXT = Context(lambda _: None, lambda: False, 1)
+
+
+@pytest.fixture
+def few(params):
+    """The first recipe of each task, and a study's trial."""
+    todo = recipes(params)
+    first = {recipe.task: recipe for recipe in reversed(todo)}
+    return [*first.values(), next(recipe for recipe in todo if recipe.study)]
+
+
+@pytest.fixture
+def work(layout, params, tmp_path, monkeypatch) -> Layout:
+    """A few images of each task, from the working copy in the current folder."""
+    monkeypatch.chdir(layout.root)
+    work = Layout(tmp_path / "work")
+    write_data(params, work)
+    return work
+
+
+@pytest.mark.parametrize(
+    ("registry", "section"),
+    [(NETWORKS, "network"), (OPTIMIZERS, "optimizer"), (SCHEDULES, "schedule"), (LOSSES, "loss")],
+)
+def test_every_kind_is_in_a_recipe(params, registry, section):
+    defaults = {"schedule": {"kind": "constant"}, "loss": {"kind": "cross-entropy"}}  # left out of settings
+    used = {(defaults | recipe.settings)[section]["kind"] for recipe in recipes(params) if recipe.settings}
+    assert used == set(registry)
+
+
+def test_every_augmentation_is_in_a_recipe_of_each_task_that_allows_it(params):
+    settings = [recipe.settings for recipe in recipes(params) if recipe.settings]
+    assert {each["kind"] for section in settings for each in section.get("augmentation", ())} == set(AUGMENTATIONS)
+
+
+def test_every_variant_and_study_is_in_a_recipe(params):
+    """Or another that differs from it in rates and strengths alone."""
+    kinds = {(recipe.task, recipe.settings["network"]["kind"]) for recipe in recipes(params) if recipe.settings}
+    assert {(variant.task, variant.settings.network.kind) for variant in params.variants.values()} <= kinds
+    assert [recipe.name for recipe in recipes(params) if recipe.study] == [
+        f"trial of {name}" for name in params.studies
+    ]
+
+
+def test_a_recipe_has_the_same_result_twice_and_another_with_another_seed(few, work, tmp_path):
+    for recipe in few:
+        again = Layout(tmp_path / "again")
+        (again.root / "out").mkdir(parents=True, exist_ok=True)
+        for name in ("dataset", "split"):
+            if not (again.root / "out" / name).exists():
+                (again.root / "out" / name).symlink_to(work.root / "out" / name)
+        read = Recipe(**json.loads(json.dumps(asdict(recipe))))
+        first = result(Job(recipe, work), CONTEXT)
+        assert first == result(Job(read, again), CONTEXT)
+        section = "study" if recipe.study else "settings"
+        other = {"batch_size": 7} if section == "settings" else {"seed": 1}
+        changed = replace(recipe, name="other", **{section: getattr(recipe, section) | other})
+        assert first != result(Job(changed, work), CONTEXT)
+
+
+def test_settings_that_a_revision_does_not_know_have_no_result(few, work):
+    unknown = replace(few[0], settings=few[0].settings | {"dropout": 0.5})
+    assert result(Job(unknown, work), CONTEXT) is None
+
+
+def answer(digests, versions):
+    rows = {name: {"for": settings, "version": version} for name, settings, version in versions}
+    return Answer(digests, {"variants": rows, "studies": {}})
+
+
+RECIPES = [Recipe("one", "mnist"), Recipe("two", "mnist")]
+
+
+def test_results_that_differ_are_refused(capsys):
+    with pytest.raises(UserError, match="1 of 2 trainings have other results than with abc: nothing recorded"):
+        _compare(RECIPES, answer(["a", "b"], []), answer(["a", "c"], []), "abc")
+    assert capsys.readouterr().out.splitlines() == ["same       mnist: one", "different  mnist: two"]
+
+
+def test_what_is_new_is_not_compared(capsys):
+    _compare(RECIPES, answer(["a", None], []), answer(["a", "c"], []), "abc")
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "new        mnist: two",
+        "1 of 2 trainings are the same to the bit as with abc",
+    ]
+
+
+def test_nothing_to_compare_is_refused():
+    with pytest.raises(UserError, match="abc cannot read any of these settings"):
+        _compare(RECIPES, answer([None, None], []), answer(["a", "c"], []), "abc")
+
+
+def test_versions_are_recorded_of_what_has_the_same_settings():
+    before = answer([], [("same", 1, "old"), ("edited", 1, "old"), ("as it was", 1, "kept")])
+    now = answer([], [("same", 1, "new"), ("edited", 2, "other"), ("added", 1, "new"), ("as it was", 1, "kept")])
+    assert list(_same_versions(before, now)) == [("new", "old")]
+
+
+def test_versions_of_all_variants_and_studies_are_known(params):
+    versions = code_versions(params)
+    assert versions["variants"].keys() == params.variants.keys()
+    assert versions["studies"].keys() == params.studies.keys()
+
+
+@pytest.mark.parametrize("revision", ["no-such-revision", "--help"])
+def test_an_unknown_revision_is_one_line(revision, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(UserError) as error:
+        stamp_if_same(revision)
+    assert "\n" not in str(error.value)
+
+
+def test_a_revision_older_than_the_comparison_is_one_line(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    root = subprocess.check_output(["git", "rev-list", "--max-parents=0", "HEAD"], text=True).split()[0]
+    with pytest.raises(UserError, match=re.escape(f"{root} is older than `make same`")):
+        stamp_if_same(root)

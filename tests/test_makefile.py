@@ -1,0 +1,64 @@
+"""The targets of the Makefile."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from tests.conftest import ROOT
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A working copy with a space in its name, set up."""
+    folder = tmp_path / "my copy"
+    (folder / ".venv").mkdir(parents=True)
+    for name in ("Makefile", "pyproject.toml", "requirements.lock"):
+        shutil.copyfile(ROOT / name, folder / name)
+    (folder / ".venv" / "ready").touch()
+    return folder
+
+
+def make(folder, *words):
+    return subprocess.run(["make", *words], cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_help_lists_every_target(folder):
+    text = (folder / "Makefile").read_text()
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)
+    listed = [line.split()[1] for line in make(folder, "help").stdout.splitlines()]
+    assert set(listed) == set(phony.split())
+
+
+@pytest.mark.parametrize(
+    ("target", "database", "port"),
+    [("ui", "mlflow.db", 5000), ("demo-ui", "out/demo/mlflow.db", 5000), ("dashboard", "studies.db", 8080),
+     ("demo-dashboard", "out/demo/studies.db", 8080)],
+)  # fmt: skip
+def test_a_server_listens_on_this_machine_alone(folder, target, database, port):
+    for words, expected in (((), port), (("PORT=7001",), 7001)):
+        (server,) = [line for line in make(folder, "-n", target, *words).stdout.splitlines() if "--host" in line]
+        assert "--host 127.0.0.1" in server
+        assert f"--port {expected}" in server
+        assert f'"sqlite:///{folder}/{database}"' in server
+
+
+def test_a_dashboard_without_studies_is_one_line_and_makes_no_database(folder):
+    ended = make(folder, "dashboard")
+    assert ended.returncode
+    assert ended.stderr.splitlines()[0] == "no study has been run here: dl4ia search STUDY"
+    assert not (folder / "studies.db").exists()
+
+
+def test_cleaning_removes_no_result(folder):
+    for name in ("out/demo", "out/runs", "results", ".mypy_cache"):
+        (folder / name).mkdir(parents=True)
+    assert make(folder, "clean").returncode == 0
+    assert sorted(path.name for path in (folder / "out").iterdir()) == ["runs"]
+    assert (folder / "results").exists()
+
+
+def test_the_default_tests_leave_out_what_takes_minutes(folder):
+    assert '-m "not system"' in make(folder, "-n", "test").stdout
+    assert "system" not in make(folder, "-n", "test-all").stdout

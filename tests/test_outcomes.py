@@ -1,0 +1,96 @@
+"""The lines that end a training, an evaluation and a search."""
+
+import pandas as pd
+import pytest
+import torch
+
+from dl4ia.outcomes import evaluated_line, overview, searched_line, trained_line
+from dl4ia.runs.provenance import provenance
+from dl4ia.runs.results import RunRecord, VariantRecord
+from dl4ia.runs.schemas import RunStatus
+from dl4ia.runs.train import experiments
+
+HERE = provenance(torch.device("cpu"))
+
+
+def ended(experiment, state, **columns):
+    """Write what a run of two points leaves."""
+    rows = [{"step": step, "epoch": 0.1, "seconds": 1.0, "learning_rate": 0.1, **columns} for step in (1, 2)]
+    experiment.run.write_history(rows)
+    experiment.run.write_status(RunStatus(state=state, seconds=1.0, **HERE))
+
+
+@pytest.fixture
+def three(params, layout):
+    return experiments(params, ["mnist-fc"], layout)[:3]
+
+
+def test_a_training_ends_with_the_validation_score_of_the_finished_runs(three):
+    first, second, third = three
+    ended(first, "finished", **{"train/accuracy": 0.99, "validation/accuracy": 0.94})
+    ended(second, "finished", **{"train/accuracy": 0.99, "validation/accuracy": 0.96})
+    ended(third, "diverged", **{"train/accuracy": 0.1, "validation/accuracy": 0.1})
+    assert trained_line("mnist-fc", three) == "mnist-fc: validation accuracy 0.950 ± 0.014 (2 of 3 runs finished)"
+
+
+def test_a_training_on_all_images_ends_with_the_training_score(three):
+    ended(three[0], "finished", **{"train/accuracy": 0.97})
+    assert trained_line("mnist-fc", three[:1]) == "mnist-fc: train accuracy 0.970 (1 of 1 runs finished)"
+
+
+def test_a_training_without_a_finished_run_has_no_score(three):
+    ended(three[0], "diverged", **{"train/accuracy": 0.1})
+    assert trained_line("mnist-fc", three[:1]) == "mnist-fc: (0 of 1 runs finished)"
+
+
+def evaluation(layout, name, task, scores):
+    """Write results of one run for each of `scores`; None is a run that did not leave chance level."""
+    status = RunStatus(state="finished", seconds=1.0, **HERE)
+    runs = [RunRecord.of(seed, "key", status, trained=score is not None) for seed, score in enumerate(scores)]
+    record = VariantRecord(name=name, task=task, layers="", optimizer="", weights=1, parameters=1, runs=runs)
+    metrics = {
+        seed: {key: value or 0.0 for key, value in score.items()} for seed, score in enumerate(map(of_none, scores))
+    }
+    layout.result(name).write(record, metrics, {})
+    return layout.result(name)
+
+
+def of_none(score):
+    return score or {("test_a", "dice"): 0.0, ("test_b", "dice"): 0.0}
+
+
+def test_an_evaluation_ends_with_the_test_scores_of_the_runs_that_trained(layout):
+    scores = [
+        {("test_a", "dice"): 0.8, ("test_b", "dice"): 0.7},
+        None,
+        {("test_a", "dice"): 0.9, ("test_b", "dice"): 0.7},
+    ]
+    line = evaluated_line("warwick-start", evaluation(layout, "warwick-start", "warwick", scores))
+    assert line == "warwick-start: test A dice 0.850 ± 0.071, test B dice 0.700 ± 0.000 (2 of 3 runs trained)"
+
+
+def test_an_evaluation_where_no_run_trained_has_no_score(layout):
+    line = evaluated_line("warwick-start", evaluation(layout, "warwick-start", "warwick", [None]))
+    assert line == "warwick-start: (0 of 1 runs trained)"
+
+
+def test_a_search_ends_with_its_best_point(layout, params):
+    study, directory = params.study("lambda"), layout.study("lambda")
+    rows = [
+        (0, "complete", 0.7, "l2", 0.001),
+        (1, "complete", 0.8, "weight-decay", 0.01),
+        (2, "failed", None, "l2", 0.0),
+    ]
+    table = pd.DataFrame(rows, columns=["trial", "state", "value", *study.space])
+    directory.write_table("trials", table.assign(started=0.0, seconds=1.0, error=None))
+    assert searched_line("lambda", study, directory) == (
+        "lambda: best validation dice 0.800 of 2 complete trials: regularization.kind=weight-decay, "
+        f"regularization.strength=0.01 ({directory.best})"
+    )
+
+
+def test_the_overview_says_how_far_each_variant_is(three, params, layout):
+    ended(three[0], "finished", **{"train/accuracy": 0.97})
+    assert "variant  mnist-fc" in overview(params, layout)
+    (line,) = [line for line in overview(params, layout).splitlines() if "mnist-fc" in line]
+    assert "1 of 10 runs finished" in line
