@@ -2,20 +2,22 @@
 
 `python -m benchmarks.search`, from the project's root, on a machine with nothing else to do; twenty-five minutes on two
 cores. All of it trains the same network for the same number of iterations on the training images in out/dataset; the
-studies are kept in a folder that is thrown away. Times are medians over rounds in which all take their turn.
+studies are kept in a temporary folder. Values are medians over rounds in which all take their turn.
 """
 
 import shutil
-import statistics
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
+from typing import Final
 
 import torch
 
 from dl4ia import config
-from dl4ia.config.studies import Choices, Grid, NoPruner, OnSplit, Study
+from dl4ia.config import Choices, OnSplit, Study
+from dl4ia.config.studies import Grid, NoPruner
 from dl4ia.data.imageset import ImageSet
 from dl4ia.data.splits import load_split
 from dl4ia.execution.local import LocalProcesses
@@ -25,77 +27,82 @@ from dl4ia.search.run import run_study
 from dl4ia.search.storage import default_url
 
 ROUNDS, TRIALS, ITERATIONS = 3, 6, 2000
+_NAME = "benchmark"
+_STRATEGY: Final = "random"
 
 
 def main() -> None:
     """Print the medians and the ratios."""
-    here, study = Layout(), _study()
-    rounds = [(_search(here, study, 1), _search(here, study, 2), _bare(here, study)) for _ in range(ROUNDS)]
-    speed_up = statistics.median(one.all / two.all for one, two, _ in rounds)
-    overhead = statistics.median(one.trials / bare - 1 for one, _, bare in rounds)
-    alone, together, loop = (
-        statistics.median(times)
-        for times in (
-            [one.all for one, _, _ in rounds],
-            [two.all for _, two, _ in rounds],
-            [bare for *_, bare in rounds],
-        )
-    )
+    layout, study = Layout(), _study()
+    rounds = [(_search(layout, study, 1), _search(layout, study, 2), _bare(layout, study)) for _ in range(ROUNDS)]
+    one, two, bare = zip(*rounds, strict=True)
+    speed_up = median(single.whole / double.whole for single, double in zip(one, two, strict=True))
+    overhead = median(single.trials / loop - 1 for single, loop in zip(one, bare, strict=True))
+    whole = [median(study.whole for study in studies) for studies in (one, two)]
     print(f"{TRIALS} trials of {ITERATIONS} iterations, {ROUNDS} rounds, medians:")
-    print(f"one worker {alone:.1f} s, two workers {together:.1f} s, start to end: {speed_up:.2f} times as fast")
-    print(f"bare training loop {loop:.1f} s; the same as trials of one worker: {overhead:+.1%}")
+    print(f"one worker {whole[0]:.1f} s, two workers {whole[1]:.1f} s, start to end: {speed_up:.2f} times as fast")
+    print(f"bare training loop {median(bare):.1f} s; the same as trials of one worker: {overhead:+.1%}")
 
 
 @dataclass(frozen=True)
 class Seconds:
-    """What a study took, from start to end, and from its first trial to the end of its last."""
+    """What a study took: as a whole, and from the start of its first trial to the end of its last."""
 
-    all: float
+    whole: float
     trials: float
 
 
 def _study() -> Study:
     """Return a grid whose points all train the network that the variations start from."""
-    study = config.load().studies["lambda"]
-    seeds = {"regularization.strength": Choices(kind="choices", choices=tuple(i / 1e9 for i in range(TRIALS)))}
-    return study.model_copy(
-        update={
-            "space": seeds,
-            "sampler": Grid(kind="grid"),
-            "pruner": NoPruner(kind="none"),
-            "objective": OnSplit(kind="split", strategy="random"),
-            "trials": TRIALS,
-            "iterations": ITERATIONS,
-            "evaluate_every": ITERATIONS // 10,
-        }
+    strengths = Choices(kind="choices", choices=tuple(index / 1e9 for index in range(TRIALS)))
+    return (
+        config.load()
+        .study("lambda")
+        .model_copy(
+            update={
+                "space": {"regularization.strength": strengths},
+                "sampler": Grid(kind="grid"),
+                "pruner": NoPruner(kind="none"),
+                "objective": OnSplit(kind="split", strategy=_STRATEGY),
+                "trials": TRIALS,
+                "iterations": ITERATIONS,
+                "evaluate_every": ITERATIONS // 10,
+            }
+        )
     )
 
 
-def _search(here: Layout, study: Study, workers: int) -> Seconds:
+def _search(layout: Layout, study: Study, workers: int) -> Seconds:
+    """Run the study in a new working copy, with so many workers of one thread each."""
     with tempfile.TemporaryDirectory() as folder:
-        there = Layout(Path(folder))
-        for path in (here.dataset("warwick", "train"), here.split("warwick", "random")):
-            copy = there.root / path
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, copy)
+        copy = Layout(Path(folder))
+        _copy(layout.dataset(study.task, "train"), copy.dataset(study.task, "train"))
+        _copy(layout.split(study.task, _STRATEGY), copy.split(study.task, _STRATEGY))
         executor = LocalProcesses(workers, one_thread_each=True)
         started = time.perf_counter()
-        run_study("benchmark", study, there, default_url(there), executor, lambda _: None)
-        took = time.perf_counter() - started
-        trials = there.study("benchmark").table("trials")
-    return Seconds(took, (trials["started"] + trials["seconds"]).max() - trials["started"].min())
+        run_study(_NAME, study, copy, default_url(copy), executor, lambda _: None)
+        whole = time.perf_counter() - started
+        trials = copy.study(_NAME).table("trials")
+    return Seconds(whole, (trials["started"] + trials["seconds"]).max() - trials["started"].min())
 
 
-def _bare(here: Layout, study: Study) -> float:
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+
+
+def _bare(layout: Layout, study: Study) -> float:
     """Train the same networks without a study, a process or a file; return the seconds."""
+    torch.set_flush_denormal(True)  # as workers do
     torch.set_num_threads(1)
-    images = ImageSet.load(here.dataset("warwick", "train"))
-    split = load_split(here.split("warwick", "random"), study.seed, len(images))
+    images = ImageSet.load(layout.dataset(study.task, "train"))
+    split = load_split(layout.split(study.task, _STRATEGY), study.seed, len(images))
+    device = device_for("auto")
     started = time.perf_counter()
     for point in study.grid():
         variant = study.variant(point)
         standardizer = Standardizer.of(images.take(split.train).images, variant.settings)
-        fit_network(variant, study.seed, images, split, standardizer, device_for("auto"))
+        fit_network(variant, study.seed, images, split, standardizer, device)
     return time.perf_counter() - started
 
 

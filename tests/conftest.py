@@ -21,6 +21,9 @@ ROOT = Path(__file__).parents[1]
 SIZES = {"mnist": SplitSizes(seed=0, validation=50), "warwick": SplitSizes(seed=0, validation=0.2)}
 
 
+torch.set_num_threads(1)  # also in fixtures of a session: the number of threads decides the last bits of a result
+
+
 @pytest.fixture(autouse=True)
 def _few_threads() -> None:
     torch.set_num_threads(1)

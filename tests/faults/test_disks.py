@@ -3,15 +3,14 @@
 import os
 import resource
 import shutil
-import signal
 from contextlib import contextmanager
 
 import pytest
 
-from dl4ia.cli import ending_in_one_line
 from dl4ia.runs.train import Experiment, train_all
 from tests.conftest import shortened
 from tests.faults import scenarios
+from tests.faults.commands import errors_of, failure
 from tests.runs.inline import Inline
 from tests.workspaces import differing
 
@@ -32,18 +31,6 @@ def full_disk():
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def error_of_command(run) -> str:
-    """Call what a command calls, which must fail; return what it prints."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        with pytest.raises(SystemExit) as ended:
-            ending_in_one_line(run)
-        return str(ended.value)
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-
-
 def test_a_full_disk_is_reported_in_one_line_and_the_training_can_be_repeated(params, layout):
     experiment = Experiment("mnist-cnn", shortened(params.variant("mnist-cnn")), 0, layout)
 
@@ -51,11 +38,11 @@ def test_a_full_disk_is_reported_in_one_line_and_the_training_can_be_repeated(pa
         train_all([experiment], Inline(), lambda _: None)
 
     with full_disk():
-        message = error_of_command(train)
+        code, message = failure(train)
     folder = layout.checkpoints(experiment.run.config().key)
+    assert code == 1
     assert message.startswith(f"error: {folder}/")
     assert message.endswith(f": File too large; {REMEDY}")
-    assert len(message.splitlines()) == 1
     assert experiment.run.status().state == "failed"
     assert not list(folder.iterdir())
     train()
@@ -75,19 +62,19 @@ def undisturbed(training, tmp_path_factory):
     return workspace
 
 
-def errors_of(workspace, *command) -> list[str]:
-    """Run a command that must fail; return what it printed to stderr, but for the note that it was not tracked."""
+def refusal(workspace, *command) -> str:
+    """Run a command that must fail; return the line that it prints to stderr."""
     process = workspace.start(*command)
-    lines = process.communicate(timeout=120)[1].splitlines()
-    assert process.returncode == 1, lines
-    return [line for line in lines if not line.startswith("not tracked")]
+    (line,) = errors_of(process)
+    assert process.returncode == 1, line
+    return line
 
 
 @pytest.mark.system
 def test_the_command_that_met_a_full_disk_resumes(training, undisturbed, tmp_path):
     workspace = training.make(tmp_path / "workspace")
     limited = f"ulimit -f {ROOM >> 10}; exec {' '.join(training.command)}"
-    (message,) = errors_of(workspace, "bash", "-c", limited)
+    message = refusal(workspace, "bash", "-c", limited)
     assert message.startswith("error: out/checkpoints/")
     assert message.endswith(f": File too large; {REMEDY}")
     assert not list(workspace.root.rglob(".partial-*"))
@@ -105,7 +92,7 @@ def test_what_exists_stays_where_nothing_may_be_written(training, undisturbed, t
     closed = [path for path in [workspace.root / folder, *(workspace.root / folder).rglob("*")] if path.is_dir()]
     for path in closed:
         path.chmod(0o555)
-    (message,) = errors_of(workspace, *UNPRIVILEGED, *training.command)
+    message = refusal(workspace, *UNPRIVILEGED, *training.command)
     for path in closed:
         path.chmod(0o755)
     assert message.startswith("error: ")

@@ -17,7 +17,7 @@ from tests.faults.kills import slow_disk
 from tests.runs.inline import Inline
 from tests.workspaces import alive, differing, family, wait_until
 
-ITERATIONS = 40  # 20 points, each of which takes a slow disk 0.2 s: the first checkpoint comes after 2 s
+ITERATIONS = 20  # and as many points, each of which takes a slow disk 0.2 s: the first checkpoint comes after 2 s
 
 
 def train_here(workspace) -> None:

@@ -10,25 +10,28 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 
+from dl4ia.execution.local import LocalProcesses
 from dl4ia.runs.run_directory import RunDirectory
+from dl4ia.runs.train import experiments, train_all
 from dl4ia.search.storage import default_url
+from tests.conftest import shortened
 from tests.faults import scenarios
+from tests.faults.commands import errors_of, failure
 from tests.workspaces import alive, differing, family, wait_until
 
 STOPPED = "all that is done is kept, and the same command resumes"
-CHECKPOINTS = "out/checkpoints/**/*.checkpoint"
+NAME, CHECKPOINTS = "mnist-cnn", "out/checkpoints/**/*.checkpoint"
+
+
+def endless(params):
+    """Return a variant that trains until it is stopped."""
+    return shortened(params.variant(NAME), iterations=1_000_000_000)
 
 
 def wait_for(workspace, process, pattern, count=1) -> None:
     """Wait until there are so many files; the command must still run then."""
     assert wait_until(lambda: process.poll() is not None or len(list(workspace.root.glob(pattern))) >= count)
     assert process.poll() is None, process.communicate()[1]
-
-
-def errors_of(process) -> list[str]:
-    """Wait for a command; return what it printed to stderr, but for the note that it was not tracked."""
-    lines = process.communicate(timeout=60)[1].splitlines()
-    return [line for line in lines if not line.startswith("not tracked")]
 
 
 def runs(workspace) -> list[RunDirectory]:
@@ -45,19 +48,18 @@ def states_in_mlflow(workspace) -> list[str]:
     return [run.info.status for run in client.search_runs(ids)]
 
 
-def test_a_training_stopped_by_ctrl_c_saves_its_state_and_ends_in_one_line(tmp_path, base):
-    scenario = scenarios.training(base, 100_000, seeds=1)
-    workspace = scenario.make(tmp_path / "workspace")
-    workspace.edit_params(lambda params: params["variants"][scenarios.VARIANT]["settings"].update(evaluate_every=2))
-    process = workspace.start(*scenario.command, **scenarios.ALONE)
-    wait_for(workspace, process, "out/runs/*/*/history.csv")
-    processes = family(process)
-    os.killpg(process.pid, signal.SIGINT)
-    assert errors_of(process) == [f"stopped by SIGINT: {STOPPED}"]
-    assert process.returncode == 130
-    assert wait_until(lambda: not alive(processes), 5)
-    assert states(workspace) == {"stopped"}
-    assert list(workspace.root.glob(CHECKPOINTS))
+def test_a_training_stopped_by_ctrl_c_saves_its_state_and_ends_in_one_line(params, layout):
+    (experiment,) = experiments(params.model_copy(update={"variants": {NAME: endless(params)}}), [NAME], layout)
+
+    def press_ctrl_c(progress) -> None:
+        if progress.point and progress.point.step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    code, message = failure(lambda: train_all([experiment], LocalProcesses(1), press_ctrl_c))
+    assert (code, message) == (130, f"stopped by SIGINT: {STOPPED}")
+    assert experiment.run.status().state == "stopped"
+    (checkpoint,) = layout.root.glob(CHECKPOINTS)
+    assert int(checkpoint.stem) >= experiment.run.history()["step"].iloc[-1]
 
 
 @pytest.mark.system

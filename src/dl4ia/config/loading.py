@@ -27,7 +27,7 @@ def load(path: Path = Path("params.yaml"), root: Path = Path()) -> Params:
     try:
         params = Params.model_validate_json(json.dumps(filled, default=str))
     except ValidationError as error:
-        raise ConfigError(f"{path}: {first_error(error, filled)}") from error
+        raise ConfigError(f"{path}: {first_error(error, filled)}{_origin(error, filled)}") from error
     for name, study in params.studies.items():
         for point in study.grid() if study.sampler.kind == "grid" else study.corners():
             try:
@@ -36,6 +36,13 @@ def load(path: Path = Path("params.yaml"), root: Path = Path()) -> Params:
                 reason = first_error(error, study.settings_at(point))
                 raise ConfigError(f"{path}: studies.{name}.space: {reason}") from error
     return params
+
+
+def _origin(error: ValidationError, filled: Section) -> str:
+    """Return where the settings of the variant come from in which the first mistake is, unless from the file itself."""
+    section, *place = error.errors()[0]["loc"] or ("",)
+    best = filled["searched"].get(place[0]) if section == "variants" and place else None
+    return f" (its settings come from {best})" if best else ""
 
 
 def _read(path: Path) -> Section:

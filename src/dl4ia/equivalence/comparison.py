@@ -53,9 +53,11 @@ def stamp_if_same(revision: str) -> None:
 
 def _unpack(revision: str, folder: Path) -> None:
     """Write the files of a revision to `folder`; raises UserError if there is none, or one that cannot be compared."""
-    archive = subprocess.run(["git", "archive", revision], capture_output=True, check=False)  # noqa: S603, S607
-    if archive.returncode:
-        raise UserError(f"{revision}: {' '.join(archive.stderr.decode().split())}")
+    command = ["git", "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"]
+    commit = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
+    if not commit:
+        raise UserError(f"{revision!r} is no commit of this repository")
+    archive = subprocess.run(["git", "archive", commit], capture_output=True, check=True)  # noqa: S603, S607
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
         files.extractall(folder, filter="data")
     if not (folder / "src/dl4ia/equivalence").is_dir():

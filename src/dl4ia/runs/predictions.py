@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dl4ia.base.errors import RunError
 from dl4ia.config.variants import TestTime
 from dl4ia.data.imageset import ImageSet
 from dl4ia.runs.experiment import Standardizer, device_for, network_of
+from dl4ia.runs.schemas import damaged
 from dl4ia.runs.train import Experiment
 from dl4ia.training.loop import predict
 
@@ -24,7 +24,8 @@ def trained(experiment: Experiment) -> tuple[nn.Module, Standardizer]:
         network.load_state_dict(run.weights())
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
-        raise RunError(f"{run.path} was trained with other settings than params.yaml has now ({reason})") from error
+        misfit = f"it does not fit the network of params.yaml ({reason})"
+        raise damaged(run.path / "model.safetensors", misfit, run.path.parent) from error
     by_training_set = run.config().standardization
     if by_training_set is None:
         return network, Standardizer()

@@ -1,4 +1,4 @@
-"""A slow disk, for every Python that has this folder in its path: to write files named like SLOW_FILES takes long."""
+"""A slow disk, for every Python that has this folder in its path: writing files named like SLOW_FILES takes long."""
 
 import os
 import time
