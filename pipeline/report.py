@@ -1,4 +1,4 @@
-"""Tables, figures and the page that shows them: `python -m pipeline.report` writes results/*.csv and report/."""
+"""Tables, figures and the report that shows them: `python -m pipeline.report` writes results/*.csv and report/."""
 
 from pipeline import stage
 

@@ -1,6 +1,7 @@
 """Small working copies, made of the stand-in."""
 
 import json
+import logging
 import os
 from pathlib import Path
 
@@ -27,6 +28,14 @@ torch.set_num_threads(1)  # also in fixtures of a session: the number of threads
 @pytest.fixture(autouse=True)
 def _few_threads() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _enabled_loggers() -> None:
+    """Enable the project's loggers: tests that create a database in this process by Alembic leave them disabled."""
+    for name, logger in logging.root.manager.loggerDict.items():
+        if name.startswith("dl4ia") and isinstance(logger, logging.Logger):
+            logger.disabled = False
 
 
 @pytest.fixture(scope="session")

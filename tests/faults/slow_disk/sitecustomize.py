@@ -1,4 +1,4 @@
-"""A slow disk, for every Python that has this folder in its path: writing files named like SLOW_FILES takes long."""
+"""A slow disk, for every Python with this folder in its path: it takes its time over files named like SLOW_FILES."""
 
 import os
 import time

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _COLOURS = {"train": BLUE, "validation": VERMILLION}
-_MARKERS = {"train": "", "validation": "o"}  # also told apart without colours
+_MARKERS = {"train": "", "validation": "o"}  # distinguishable without colours, too
 _DASHED, _DOTTED, _SPARSE = (0, (4, 2)), (0, (1, 1)), (0, (1, 3))
 _SETTLED = 0.25  # of a training, from which on its points decide the limits of the axes
 

@@ -36,9 +36,17 @@ def connect(layout: Layout) -> MlflowTracker:
     address = address_of(layout)
     client = _client(address)
     artifacts = (layout.root.resolve() / "mlartifacts").as_uri() if address.startswith("sqlite:") else None
+    _enable_loggers()
     if not os.environ.get(_VARIABLE):
         _check_place(client, layout, str(artifacts))
     return MlflowTracker(client, address, Experiments(client, address, artifacts))
+
+
+def _enable_loggers() -> None:
+    """Enable this project's loggers again: Alembic, which creates MLflow's tables, disables all loggers there are."""
+    for name, logger in logging.root.manager.loggerDict.items():
+        if name.startswith("dl4ia") and isinstance(logger, logging.Logger):
+            logger.disabled = False
 
 
 def address_of(layout: Layout) -> str:
