@@ -28,14 +28,22 @@ Number = Callable[[], float]
 
 def main(threads: int) -> None:
     """Answer questions until there are no more."""
-    torch.set_flush_denormal(True)
-    torch.set_num_threads(threads)
+    _set_up(threads)
     answers: dict[str, Number] = {}
     for question in sys.stdin:
         if question not in answers:
             what, *about = question.strip().split(maxsplit=2)
             answers[question] = _peak() if what == "peak" else _answer(what, *about)
         print(answers[question](), flush=True)
+
+
+def _set_up(threads: int) -> None:
+    """Prepare this process as the code prepares its workers."""
+    try:
+        import_module("dl4ia.execution.worker").set_up_torch(threads)
+    except ImportError:  # 55ad3a9 and before
+        torch.set_flush_denormal(True)
+        torch.set_num_threads(threads)
 
 
 def _peak() -> Number:

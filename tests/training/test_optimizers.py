@@ -36,10 +36,10 @@ def trained(untrained: nn.Module, optimizer: optim.Optimizer, iterations: int = 
 @pytest.mark.parametrize(
     ("config", "regularization", "expected"),
     [
-        (SGD, PENALTY, lambda weights: optim.SGD(weights, 0.1, momentum=0.9)),
-        (SGD, DECAY, lambda weights: optim.SGD(weights, 0.1, momentum=0.9, weight_decay=0.05)),
-        (ADAM, PENALTY, lambda weights: optim.Adam(weights, 0.01)),
-        (ADAM, DECAY, lambda weights: optim.AdamW(weights, 0.01, weight_decay=0.05)),
+        (SGD, PENALTY, lambda weights: optim.SGD(weights, 0.1, momentum=0.9, fused=True)),
+        (SGD, DECAY, lambda weights: optim.SGD(weights, 0.1, momentum=0.9, weight_decay=0.05, fused=True)),
+        (ADAM, PENALTY, lambda weights: optim.Adam(weights, 0.01, fused=True)),
+        (ADAM, DECAY, lambda weights: optim.AdamW(weights, 0.01, weight_decay=0.05, fused=True)),
     ],
 )
 def test_an_optimizer_is_pytorch_s_to_the_bit(

@@ -74,7 +74,7 @@ class ImageSet:
         count = len(self.images)
         if self.images.dtype not in (np.uint8, np.float32) or self.images.ndim != _IMAGES or not count:
             raise ValueError(f"images are {self.images.dtype} of shape {self.images.shape}")
-        if not np.isfinite(self.images).all():
+        if self.images.dtype == np.float32 and not np.isfinite(self.images).all():
             raise ValueError("images have values that are not finite")
         if self.targets.dtype != np.uint8 or self.targets.shape not in ((count,), (count, *self.images.shape[2:])):
             raise ValueError(f"targets are {self.targets.dtype} of shape {self.targets.shape}")
