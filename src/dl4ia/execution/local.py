@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from ctypes import c_byte
 from multiprocessing import forkserver, get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -91,10 +91,24 @@ def _start_server(work: Callable[..., Any]) -> None:
     """Start the process that workers are forked from, with all loaded that they need, unless it runs already."""
     resource_tracker.ensure_running()  # which unblocks signals where it is the first to start it
     if _forked():
-        modules = ["torch", serve.__module__, work.__module__]
+        modules = ["torch", "torch._dynamo", serve.__module__, work.__module__]  # optimizers import torch._dynamo
         _PROCESSES.set_forkserver_preload([name for name in modules if name != "__main__"])
-        with block_signals():
+        with block_signals(), _import_path_in_environment():
             forkserver.ensure_running()
+
+
+@contextmanager
+def _import_path_in_environment() -> Iterator[None]:
+    """Let a Python that starts now import from where this one does: the server of forks is not given `sys.path`."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
 
 
 def _forked() -> bool:
