@@ -16,6 +16,9 @@ from dl4ia.config.sections import merged
 
 Section = dict[str, Any]
 
+# Settings that all trials of a study share, and the keys of the study that decide them.
+_OWN = {"seeds": "seed", "iterations": "iterations", "evaluate_every": "evaluate_every", "split": "objective"}
+
 
 def load(path: Path = Path("params.yaml"), root: Path = Path()) -> Params:
     """Read and check `path`, and below `root` what studies wrote; raise ConfigError with the first mistake."""
@@ -111,6 +114,9 @@ def _defaults(raw: Section, row: Section, where: str) -> Section:
 def _filled_study(raw: Section, row: Section, where: str) -> Section:
     """Return a study's row with its space flat and its settings over the defaults."""
     base = merged(_defaults(raw, row, where), _section(row, "settings", where))
+    for section in ("space", "settings"):
+        if own := sorted(_OWN.keys() & set(row.get(section) or ())):
+            raise ConfigError(f"{where}.{section}.{own[0]}: a study takes it from its own `{_OWN[own[0]]}`: set that")
     rest = {key: value for key, value in row.items() if key != "settings"}
     return rest | {"space": _dimensions(row.get("space"), f"{where}.space"), "base": base}
 

@@ -97,7 +97,10 @@ class NoPruner(Strict):
 
 
 class MedianPruner(Strict):
-    """Stop a trial that is worse than the median of the others at the same step, once `startup` have finished."""
+    """Stop a trial whose best value so far is below the median of those at the same step of the trials before it.
+
+    That is done once `startup` trials have finished. With folds, steps are folds, and values are means over them.
+    """
 
     kind: Literal["median"]
     startup: Count
