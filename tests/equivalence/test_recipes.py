@@ -25,10 +25,15 @@ CONTEXT = Context(lambda _: None, lambda: False, 1)
 
 @pytest.fixture
 def few(params):
-    """The first recipe of each task, and a study's trial."""
-    todo = recipes(params)
-    first = {recipe.task: recipe for recipe in reversed(todo)}
-    return [*first.values(), next(recipe for recipe in todo if recipe.study)]
+    """A training of each task, of which the quicker one is evaluated, and a study's trial."""
+    todo, short = recipes(params), {"iterations": 4, "evaluate_every": 2}
+    digits, glands = (next(recipe for recipe in todo if recipe.task == task) for task in ("mnist", "warwick"))
+    trial = next(recipe for recipe in todo if recipe.study)
+    return [
+        replace(digits, settings=digits.settings | short),
+        replace(glands, settings=glands.settings | short, evaluated=False),
+        replace(trial, study=trial.study | short),
+    ]
 
 
 @pytest.fixture
@@ -55,6 +60,12 @@ def test_every_augmentation_is_in_a_recipe_of_each_task_that_allows_it(params):
     assert {each["kind"] for section in settings for each in section.get("augmentation", ())} == set(AUGMENTATIONS)
 
 
+def test_a_network_of_each_kind_is_evaluated(params):
+    evaluated = [recipe for recipe in recipes(params) if recipe.evaluated]
+    assert {recipe.settings["network"]["kind"] for recipe in evaluated} == set(NETWORKS)
+    assert {recipe.task for recipe in evaluated} == set(params.split)
+
+
 def test_every_variant_and_study_is_in_a_recipe(params):
     """Or another that differs from it in rates and strengths alone."""
     kinds = {(recipe.task, recipe.settings["network"]["kind"]) for recipe in recipes(params) if recipe.settings}
@@ -76,8 +87,14 @@ def test_a_recipe_has_the_same_result_twice_and_another_with_another_seed(few, w
         assert first == result(Job(read, again), CONTEXT)
         section = "study" if recipe.study else "settings"
         other = {"batch_size": 7} if section == "settings" else {"seed": 1}
-        changed = replace(recipe, name="other", **{section: getattr(recipe, section) | other})
+        changed = replace(recipe, name="other", evaluated=False, **{section: getattr(recipe, section) | other})
         assert first != result(Job(changed, work), CONTEXT)
+
+
+def test_an_evaluation_is_part_of_the_result(few, work):
+    digits = few[0]
+    assert digits.evaluated
+    assert result(Job(digits, work), CONTEXT) != result(Job(replace(digits, evaluated=False), work), CONTEXT)
 
 
 def test_settings_that_a_revision_does_not_know_have_no_result(few, work):
@@ -87,7 +104,7 @@ def test_settings_that_a_revision_does_not_know_have_no_result(few, work):
 
 def answer(digests, versions):
     rows = {name: {"for": settings, "version": version} for name, settings, version in versions}
-    return Answer(digests, {"variants": rows, "studies": {}})
+    return Answer(digests, {"variants": rows, "studies": {}, "evaluation": {}})
 
 
 RECIPES = [Recipe("one", "mnist"), Recipe("two", "mnist")]
@@ -122,6 +139,7 @@ def test_versions_of_all_variants_and_studies_are_known(params):
     versions = code_versions(params)
     assert versions["variants"].keys() == params.variants.keys()
     assert versions["studies"].keys() == params.studies.keys()
+    assert versions["evaluation"].keys() == {*params.rows, *params.searched}
 
 
 @pytest.mark.parametrize("revision", ["no-such-revision", "--help"])

@@ -20,7 +20,7 @@ _OF_DVC = ("params.yaml", "dvc.yaml", ".dvc/config", ".dvc/plots", ".dvcignore",
 _OF_DATA = ("params.yaml", "out")
 
 
-def training(base: Path, iterations: int, seeds: int = 2) -> KillScenario:
+def training(base: Path, iterations: int, seeds: int = 2, width: int = 10) -> KillScenario:
     """Train a variant with all that a checkpoint must hold: batch norm, AdamW, a schedule, a mean of the weights."""
 
     def change(params: dict[str, Any]) -> None:
@@ -30,7 +30,7 @@ def training(base: Path, iterations: int, seeds: int = 2) -> KillScenario:
         settings |= {"seeds": list(range(seeds)), "iterations": iterations, "evaluate_every": max(1, iterations // 20)}
         settings |= {"schedule": {"kind": "cosine", "warmup": 0.1}, "ema_decay": 0.9}
         settings["augmentation"] = [{"kind": "flips"}]
-        settings["network"] |= {"batch_norm": True}
+        settings["network"] |= {"batch_norm": True, "width": width}
 
     command = ("python", "-m", "pipeline.train", VARIANT)
     return KillScenario("training", partial(Workspace.of, base, _OF_DATA, change=change), command, 9)

@@ -19,6 +19,10 @@ import requests
 from tests.workspaces import Process, family
 
 _START = 180  # seconds; a machine may be busy
+_ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # it would start eight more processes
+}
 _HOP_BY_HOP = {"connection", "transfer-encoding", "content-encoding", "content-length", "host"}
 
 
@@ -49,7 +53,7 @@ class Server:
         self._process = subprocess.Popen(
             [Path(sys.executable).with_name("mlflow"), "server", *words], stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, start_new_session=True, text=True,
-            env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"},
+            env=os.environ | _ENVIRONMENT,
         )  # fmt: skip
         deadline = time.monotonic() + _START
         while not health(self.address):

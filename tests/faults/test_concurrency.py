@@ -1,31 +1,19 @@
-"""Several commands at once, on databases that do not exist yet."""
+"""Several commands at once, on databases that do not exist yet.
+
+`tests/search/test_processes.py` has searches that share a database.
+"""
 
 import os
 import signal
 
-import optuna
 import pytest
 
-from dl4ia.execution.local import LocalProcesses
-from dl4ia.search.storage import default_url
-from tests.faults import scenarios, studies
+from tests.faults import scenarios
 from tests.faults.servers import free_port, health
 from tests.faults.test_stops import states_in_mlflow
 from tests.workspaces import wait_until
 
 HELD = "Unable to acquire lock"  # DVC's message, which goes on with who holds it
-
-
-def test_two_searches_that_start_at_once_share_the_trials_of_a_new_study(base, tmp_path):
-    workspace = studies.make(base, tmp_path / "workspace")
-    executor = LocalProcesses(2, one_thread_each=True)
-    executor.run(studies.search_alone, [workspace.root, workspace.root], lambda _: None)
-    study = optuna.load_study(study_name=studies.NAME, storage=default_url(workspace.layout))
-    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * studies.TRIALS
-    assert len({tuple(trial.params.values()) for trial in study.trials}) == studies.TRIALS
-    assert len({trial.user_attrs["process"] for trial in study.trials}) == 2
-    assert workspace.layout.study(studies.NAME).status().state == "finished"
-    assert len(workspace.results()) == studies.TRIALS
 
 
 @pytest.mark.system

@@ -1,20 +1,18 @@
-"""SIGKILL: once to a training and once to a worker of a search; at random moments in `make test-all`."""
+"""SIGKILL: once to a training, whose workers end with it; at random moments in `make test-all`.
 
-import multiprocessing
+`tests/search/test_processes.py` has the killed worker of a search.
+"""
+
 import os
 import signal
 
-import optuna
 import pytest
 
 from dl4ia import config
-from dl4ia.base.errors import RunError
 from dl4ia.execution.local import LocalProcesses
 from dl4ia.runs.train import experiments, train_all
-from dl4ia.search.storage import default_url
-from tests.faults import scenarios, studies
+from tests.faults import scenarios
 from tests.faults.kills import slow_disk
-from tests.runs.inline import Inline
 from tests.workspaces import alive, differing, family, wait_until
 
 ITERATIONS = 20  # and as many points, each of which takes a slow disk 0.2 s: the first checkpoint comes after 2 s
@@ -27,7 +25,7 @@ def train_here(workspace) -> None:
 
 
 def test_a_killed_training_is_resumed_by_the_same_command_to_the_bit(base, tmp_path):
-    scenario = scenarios.training(base, ITERATIONS, seeds=1)
+    scenario = scenarios.training(base, ITERATIONS, seeds=1, width=2)
     workspace, undisturbed = scenario.make(tmp_path / "killed"), scenario.make(tmp_path / "undisturbed")
     process = workspace.start(*scenario.command, **scenarios.ALONE, **slow_disk(workspace, "history.csv"))
     assert wait_until(lambda: any(workspace.root.glob("out/checkpoints/*/*.checkpoint")), 60)
@@ -43,24 +41,6 @@ def test_a_killed_training_is_resumed_by_the_same_command_to_the_bit(base, tmp_p
     train_here(undisturbed)
     assert len(undisturbed.results()) == 21  # points and weights
     assert differing(workspace.results(), undisturbed.results()) == 0
-
-
-def test_the_trial_of_a_killed_worker_is_repeated_and_the_study_is_the_same(base, tmp_path):
-    searched, undisturbed = studies.make(base, tmp_path / "killed"), studies.make(base, tmp_path / "undisturbed")
-
-    def kill_a_worker(progress) -> None:
-        for worker in multiprocessing.active_children()[: progress.ended == 2]:
-            worker.kill()
-
-    with pytest.raises(RunError, match="killed"):
-        studies.search(searched.layout, LocalProcesses(1), kill_a_worker)
-    assert searched.layout.study(studies.NAME).status().state == "stopped"
-    studies.search(searched.layout, LocalProcesses(1))
-    studies.search(undisturbed.layout, Inline())
-    assert len(undisturbed.results()) == studies.TRIALS
-    assert differing(searched.results(), undisturbed.results()) == 0
-    stored = optuna.load_study(study_name=studies.NAME, storage=default_url(searched.layout))
-    assert "RUNNING" not in {trial.state.name for trial in stored.trials}
 
 
 @pytest.mark.system

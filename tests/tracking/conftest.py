@@ -30,14 +30,14 @@ from tests.search.conftest import run, small, write_data
 NAME, ENSEMBLE, GROUP = "mnist-fc", "mnist-ensemble", "mnist-classification"
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def _no_other_database():
     with pytest.MonkeyPatch.context() as context:
         context.delenv("MLFLOW_TRACKING_URI", raising=False)
         yield
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def _no_waiting_for_disks():
     """Let SQLite trust the operating system: nothing here is about a power cut."""
 

@@ -1,5 +1,6 @@
 """Addresses of MLflow that are wrong, or not available at the moment: each in a line with the remedy."""
 
+import logging
 import shutil
 import threading
 from contextlib import contextmanager
@@ -45,6 +46,13 @@ def answering(status):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
+
+
+@pytest.mark.usefixtures("empty")
+def test_creating_a_database_disables_no_logger_of_this_project():
+    loggers = [logging.getLogger(name) for name in logging.root.manager.loggerDict if name.startswith("dl4ia")]
+    assert logging.getLogger("dl4ia.tracking.live") in loggers
+    assert not [logger.name for logger in loggers if logger.disabled]
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def exported_once(tmp_path, monkeypatch):
         pytest.param([], STUDY, 14, False, id="study, without effect", marks=pytest.mark.system),
         pytest.param([], STUDY, 14, True, id="study, after it had its effect", marks=pytest.mark.system),
         pytest.param(TRAINED, AGAIN, 9, False, id="trained again, without effect", marks=pytest.mark.system),
-        pytest.param(TRAINED, AGAIN, 9, True, id="trained again, after it had its effect"),
+        pytest.param(TRAINED, AGAIN, 9, True, id="trained again, after it had its effect", marks=pytest.mark.system),
     ],
 )
 @pytest.mark.usefixtures("exported_once")

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from dl4ia.base import atomic_files
 from dl4ia.config import Params, Study
@@ -12,10 +14,10 @@ from dl4ia.config.sections import merged
 from dl4ia.data.imageset import ImageSet
 from dl4ia.data.splits import STRATEGIES, SplitSizes, save_splits
 from dl4ia.runs.layout import Layout
-from dl4ia.tasks import task_of
+from dl4ia.tasks import Task, task_of
 
 _BUDGET = {"iterations": 24, "evaluate_every": 8}
-_IMAGES = 85  # of each task: as many as the smallest training partition has
+_IMAGES = {"train": 60, "test": 12}  # of each part of a partition
 _SIZES = SplitSizes(seed=0, validation=0.2)
 
 Section = dict[str, Any]
@@ -62,11 +64,15 @@ _MORE: dict[str, dict[str, Section]] = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """A training of `settings`, or the trial of a `study` at a `point`; JSON, which another revision can read too."""
+    """A training of `settings`, or the trial of a `study` at a `point`; JSON, which another revision can read too.
+
+    What is trained is also `evaluated`, if the recipe says so.
+    """
 
     name: str
     task: str
     settings: Section | None = None
+    evaluated: bool = False
     study: Section | None = None
     point: Section | None = None
 
@@ -74,11 +80,17 @@ class Recipe:
 def recipes(params: Params) -> list[Recipe]:
     """Return the trainings of all variants, of the points that between them have every choice of the studies, and more.
 
-    Recipes that differ in a rate or strength alone use the same code: of these, the first is returned.
+    Recipes that differ in a rate or strength alone use the same code: of these, the first is returned. The first of
+    each kind of network is evaluated.
     """
     different: dict[str, Recipe] = {}
     for recipe in (*_of_variants(params), *_of_studies(params)):
         different.setdefault(json.dumps(_kind(asdict(recipe) | {"name": ""}), sort_keys=True), recipe)
+    networks: set[tuple[str, str]] = set()
+    for key, recipe in different.items():
+        if recipe.settings and (network := (recipe.task, recipe.settings["network"]["kind"])) not in networks:
+            networks.add(network)
+            different[key] = replace(recipe, evaluated=True, settings=recipe.settings | {"seeds": [0, 1]})
     return list(different.values())
 
 
@@ -119,17 +131,26 @@ def _written(study: Study) -> Section:
 
 
 def write_data(params: Params, layout: Layout) -> None:
-    """Write some training images of each task, and their splits: what the recipes are trained on.
+    """Write some images of each task, and their splits: what the recipes are trained and evaluated on.
 
     They are those of the working copy in this folder, or of the stand-in where it has none.
     """
     for name in params.split:
-        task, path = task_of(name), Layout().dataset(name, "train")
-        images = ImageSet.load(path) if path.exists() else task.stand_in(task.parts["train"])
-        images = images.take(range(min(len(images), _IMAGES)))
+        task = task_of(name)
+        images = _some_images(task, "train")
         images.save(layout.dataset(name, "train"))
+        _some_images(task, "test").save(layout.dataset(name, "test"))
         for strategy in task.strategies:
             save_splits(layout.split(name, strategy), STRATEGIES[strategy](images, _SIZES))
+
+
+def _some_images(task: Task, partition: str) -> ImageSet:
+    """Return the first images of each part of a partition."""
+    path, parts = Layout().dataset(task.name, partition), task.parts[partition]
+    images = ImageSet.load(path) if path.exists() else task.stand_in(parts)
+    return images.take(
+        np.concatenate([np.flatnonzero(images.partition == part)[: _IMAGES[partition]] for part in parts])
+    )
 
 
 def write_recipes(todo: list[Recipe], path: Path) -> None:

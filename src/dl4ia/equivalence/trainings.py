@@ -2,22 +2,26 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from pydantic import ValidationError
 
-from dl4ia.base import atomic_files
-from dl4ia.config import Params, Study, Variant
-from dl4ia.config.settings import Settings
+from dl4ia.config import Ensemble, Params, Settings, Study, Variant
+from dl4ia.config.params import Data
 from dl4ia.data.imageset import ImageSet
 from dl4ia.equivalence.recipes import Recipe
-from dl4ia.execution.executor import Context
-from dl4ia.runs.code import study_version, training_version
+from dl4ia.execution.executor import Context, Emit
+from dl4ia.runs.code import study_version, training_version, versions
+from dl4ia.runs.evaluate import evaluate_ensemble, evaluate_variant
 from dl4ia.runs.layout import Layout
+from dl4ia.runs.results import ResultDirectory
+from dl4ia.runs.run_directory import RunDirectory
 from dl4ia.runs.train import Experiment, train
 from dl4ia.search.score import running_scores, splits_of
+from dl4ia.tasks import task_of
 
 _DEVICE = torch.device("cpu")
 
@@ -31,7 +35,7 @@ class Job:
 
 
 def result(job: Job, context: Context) -> str | None:
-    """Return a digest of what a recipe results in: weights and curves, or scores; None if its settings are unknown."""
+    """Return a digest of what a recipe results in: weights, curves and metrics; None if its settings are unknown."""
     try:
         return _score(job) if job.recipe.study else _training(job, context)
     except ValidationError:
@@ -39,16 +43,69 @@ def result(job: Job, context: Context) -> str | None:
 
 
 def _training(job: Job, context: Context) -> str:
-    """Train as the pipeline does, and return a digest of what the run directory then holds of the result."""
-    recipe = job.recipe
+    """Train, and evaluate, as the pipeline does; return a digest of all that results."""
+    recipe, digest = job.recipe, hashlib.sha256()
     settings = Settings.model_validate_json(json.dumps(recipe.settings))
-    variant = Variant(task=recipe.task, exercise="", about="", reported={}, settings=settings)
-    experiment = Experiment(hashlib.sha256(recipe.name.encode()).hexdigest(), variant, 0, job.layout, "cpu")
-    train((experiment, ""), context)
-    run = experiment.run
+    variant = Variant(**_row(recipe.task), settings=settings)
+    name = hashlib.sha256(recipe.name.encode()).hexdigest()
+    for seed in settings.seeds:
+        experiment = Experiment(name, variant, seed, job.layout, "cpu")
+        train((experiment, ""), context)
+        _add_run(digest, experiment.run)
+    if recipe.evaluated:
+        _add_evaluation(digest, name, variant, job.layout, context)
+    return digest.hexdigest()
+
+
+def _row(task: str) -> dict[str, Any]:
+    """Return what every row of params.yaml has, with the most that the task allows at evaluation."""
+    return {"task": task, "exercise": "", "about": "", "reported": {}, "test_time": task_of(task).test_time[-1]}
+
+
+def _add_evaluation(digest: "hashlib._Hash", name: str, variant: Variant, layout: Layout, context: Context) -> None:
+    """Evaluate a trained variant, and the ensemble of its runs; add the results and the pictures."""
+    both = f"{name}-ensemble"
+    params = Params(
+        data=Data(source="stand-in"),
+        device="cpu",
+        seeds={},
+        split={},
+        variants={name: variant},
+        ensembles={both: Ensemble(**_row(variant.task), members=(name,))},
+    )
+    for evaluate, evaluated in ((evaluate_variant, name), (evaluate_ensemble, both)):
+        _add_results(digest, evaluate(evaluated, params, layout, _Here(context)))
+        for picture in sorted(layout.evaluation(evaluated).rglob("*.png")):
+            digest.update(picture.read_bytes())
+
+
+@dataclass(frozen=True)
+class _Here:
+    """The executor of a job that runs others: one after the other, in its own process."""
+
+    context: Context
+    workers: int = 1
+
+    def run(self, work: Callable[[Any, Context], Any], jobs: Sequence[Any], on_event: Emit) -> list[Any]:
+        """Call `work(job, context)` for each job."""
+        return [work(job, replace(self.context, emit=on_event)) for job in jobs]
+
+
+def _add_run(digest: "hashlib._Hash", run: RunDirectory) -> None:
+    """Add what a run resulted in, without its times."""
     state, curves = run.status().state, run.history().drop(columns="seconds", errors="ignore")
-    weights = atomic_files.digest(run.path / "model.safetensors") if state == "finished" else ""
-    return hashlib.sha256(f"{state}\n{curves.to_csv()}\n{weights}".encode()).hexdigest()
+    digest.update(f"{state}\n{curves.to_csv()}".encode())
+    if state == "finished":
+        digest.update((run.path / "model.safetensors").read_bytes())
+
+
+def _add_results(digest: "hashlib._Hash", results: ResultDirectory) -> None:
+    """Add the results of an evaluation, without times and what describes the machine."""
+    record = results.record()
+    digest.update(repr((record.layers, record.optimizer, [run.trained for run in record.runs])).encode())
+    digest.update((results.path / "metrics.json").read_bytes())
+    for name in ("metrics", "curves", "images", "confusion"):
+        digest.update(results.table(name).drop(columns="seconds", errors="ignore").to_csv().encode())
 
 
 def _score(job: Job) -> str:
@@ -60,7 +117,9 @@ def _score(job: Job) -> str:
 
 
 def code_versions(params: Params) -> dict[str, dict[str, Any]]:
-    """Return the version of the code of each variant and study, by what it is the version for: settings, space."""
+    """Return the versions of the code that the recipes compare, by what each is the version for."""
+    evaluation = versions(params)["evaluate"]
+    assert isinstance(evaluation, dict)
     return {
         "variants": {
             name: {"for": variant.settings.deciding, "version": training_version(variant)}
@@ -70,4 +129,5 @@ def code_versions(params: Params) -> dict[str, dict[str, Any]]:
             name: {"for": [study.fixed, study.model_dump(mode="json")["space"]], "version": study_version(study)}
             for name, study in params.studies.items()
         },
+        "evaluation": {name: {"for": name, "version": version} for name, version in evaluation.items()},
     }

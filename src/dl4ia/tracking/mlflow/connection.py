@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _VARIABLE = "MLFLOW_TRACKING_URI"
 _DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",  # seconds
@@ -34,9 +35,11 @@ def connect(layout: Layout) -> MlflowTracker:
     for noisy in ("mlflow", "alembic"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     address = address_of(layout)
-    client = _client(address)
+    try:
+        client = _client(address)
+    finally:
+        _enable_loggers()
     artifacts = (layout.root.resolve() / "mlartifacts").as_uri() if address.startswith("sqlite:") else None
-    _enable_loggers()
     if not os.environ.get(_VARIABLE):
         _check_place(client, layout, str(artifacts))
     return MlflowTracker(client, address, Experiments(client, address, artifacts))
