@@ -178,6 +178,11 @@ def test_seeds_and_device_decide_no_result(tmp_path, small):
             {"studies__joint__space__network__levels": [1, 7]},
             r"joint.space: .*7 poolings of a 128x128 image leave less",
         ),
+        (
+            {"studies__joint__space__seeds": [0, 1]},
+            r"joint.space.seeds: .* from its own `seed`: set that",
+        ),
+        ({"studies__joint__settings__iterations": 9}, r"joint.settings.iterations: .* from its own `iterations`"),
         ({"studies__joint__space__network__levels": [1, True]}, r"joint.space: network.levels: got True"),
         ({"studies__joint__task": "cells"}, r"studies.joint.task: got 'cells', expected one of mnist, warwick"),
         ({"searched__best__best": 3}, r"searched.best.best: got 3, expected the file that a study writes"),

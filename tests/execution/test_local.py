@@ -1,6 +1,7 @@
 """What is particular to local processes: threads, denormal numbers, start and end of workers."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -63,6 +64,32 @@ def test_a_collapsed_network_trains_as_fast_as_a_healthy_one():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_workers_can_use_a_gpu():
     assert LocalProcesses(2).run(torch_jobs.sum_on_gpu, [1, 2], ignore) == [10, 10]
+
+
+# In a folder with a copy of the package, which is first on this script's import path.
+WHERE = """
+from dl4ia.execution import worker
+
+
+def where(job, context):
+    return worker.__file__
+"""
+IMPORTER = """
+import jobs_of_copy
+from dl4ia.execution.local import LocalProcesses
+
+if __name__ == "__main__":
+    print(jobs_of_copy.where(None, None), *LocalProcesses(1).run(jobs_of_copy.where, [None], print))
+"""
+
+
+def test_workers_load_the_modules_of_the_working_copy_that_starts_them(tmp_path):
+    shutil.copytree(ROOT / "src" / "dl4ia", tmp_path / "dl4ia")
+    (tmp_path / "jobs_of_copy.py").write_text(WHERE)
+    (tmp_path / "importer.py").write_text(IMPORTER)
+    command = [sys.executable, tmp_path / "importer.py"]
+    output = subprocess.check_output(command, cwd=ROOT, text=True)
+    assert output.split() == [str(tmp_path / "dl4ia" / "execution" / "worker.py")] * 2
 
 
 @contextmanager
