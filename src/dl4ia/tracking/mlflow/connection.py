@@ -2,7 +2,9 @@
 
 import logging
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from dl4ia.runs.layout import Layout
 from dl4ia.tracking.mlflow.errors import explained
@@ -63,6 +65,7 @@ def _client(address: str) -> "MlflowClient":
 
     try:
         with explained(address, "this address"):
+            _check_database(address)
             client = MlflowClient(address)
             client.search_experiments(max_results=1)
     except OutageError:
@@ -71,6 +74,20 @@ def _client(address: str) -> "MlflowClient":
         expected = "of a server, such as http://127.0.0.1:5000, or of a database, such as sqlite:////folder/mlflow.db"
         raise TrackerError(f"{_VARIABLE}: {error}: correct it; expected the address {expected}") from error
     return client
+
+
+def _check_database(address: str) -> None:
+    """Read from a database once, if it is there: MLflow itself would try to, in vain, for a minute and a half."""
+    from mlflow.store.db.db_types import DATABASE_ENGINES  # noqa: PLC0415
+    from sqlalchemy import create_engine, inspect  # noqa: PLC0415
+
+    if urlsplit(address).scheme.partition("+")[0] not in DATABASE_ENGINES:
+        return
+    engine = create_engine(address)
+    file = engine.url.database if engine.dialect.name == "sqlite" else None
+    if file is None or Path(file).exists():
+        inspect(engine).get_table_names()
+    engine.dispose()
 
 
 def _check_place(client: "MlflowClient", layout: Layout, artifacts: str) -> None:
