@@ -1,5 +1,6 @@
 """MLflow fails in every way while runs are trained and evaluated: `make publish` must complete what it then lacks."""
 
+import os
 import resource
 import time
 from collections.abc import Callable, Iterator
@@ -8,14 +9,14 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
+from dl4ia import config
+from dl4ia.stages import Pipeline
 from tests.faults import scenarios
 from tests.faults.servers import Server, free_port, refusing, relay
 from tests.faults.table import Fault
 from tests.tracking.contents import contents_of
-from tests.workspaces import differing
+from tests.workspaces import Workspace, differing
 
-EVALUATE = ("python", "-m", "pipeline.evaluate", scenarios.VARIANT)
-PUBLISH = ("python", "-m", "pipeline.publish")
 _SECONDS_A_CALL = 2
 _LIFE = 20  # calls that a dying server takes: of its last one nobody learns that it took it
 _ROOM = 64 << 10  # bytes that a full disk has left
@@ -66,17 +67,41 @@ def full(server: Server) -> Iterator[str]:
     server.limit(resource.RLIM_INFINITY)
 
 
+def as_commands(workspace: Workspace, stage: str, *names: str, **variables: str) -> None:
+    """Run a stage as its users do."""
+    workspace.run("python", "-m", f"pipeline.{stage}", *names, **variables)
+
+
+def in_this_process(workspace: Workspace, stage: str, *names: str, **variables: str) -> None:
+    """Run a stage here, where PyTorch and MLflow are loaded already: a third of the time."""
+    before = dict(os.environ)
+    os.environ |= variables
+    try:
+        params = config.load(workspace.root / "params.yaml", workspace.root)
+        getattr(Pipeline(params, workspace.layout), stage)(*([names] if names else []))
+    finally:
+        os.environ.clear()
+        os.environ |= before
+
+
 Outage = Callable[[Server], AbstractContextManager[str]]
 OUTAGES: tuple[Outage, ...] = (down_at_the_start, dying_in_the_middle, slow_to_answer, refusing_all, full)
 
 
-def inflict(folder: Path, base: Path, iterations: int, outages: tuple[Outage, ...] = OUTAGES) -> Fault:
+def inflict(
+    folder: Path,
+    base: Path,
+    iterations: int,
+    outages: tuple[Outage, ...] = OUTAGES,
+    run: Callable[..., None] = as_commands,
+) -> Fault:
     """Train and evaluate through each outage, then publish: the restored server must have what one without has."""
     scenario = scenarios.training(base, iterations)
-    stages = (scenario.command, EVALUATE)
+    stages = ("train", "evaluate")
     undisturbed = scenario.make(folder / "undisturbed")
-    for command in (*stages, PUBLISH):  # which completes what a busy machine had no time for
-        undisturbed.run(*command)
+    for stage in stages:
+        run(undisturbed, stage, scenarios.VARIANT)
+    run(undisturbed, "publish")  # which completes what a busy machine had no time for
     expected = contents_of(f"sqlite:///{undisturbed.root}/mlflow.db")
     survived, lost = 0, 0
     for outage in outages:
@@ -84,10 +109,10 @@ def inflict(folder: Path, base: Path, iterations: int, outages: tuple[Outage, ..
         with Server(folder / f"server-{outage.__name__}") as server:
             with outage(server) as address:
                 for stage in stages:
-                    workspace.run(*stage, MLFLOW_TRACKING_URI=address)
+                    run(workspace, stage, scenarios.VARIANT, MLFLOW_TRACKING_URI=address)
             server.start()
             assert contents_of(server.address) != expected, f"{outage.__name__} kept nothing from MLflow"
-            workspace.run(*PUBLISH, MLFLOW_TRACKING_URI=server.address)
+            run(workspace, "publish", MLFLOW_TRACKING_URI=server.address)
             contents = contents_of(server.address)
         missing = differing(workspace.results(), undisturbed.results())
         missing += ((contents - expected) + (expected - contents)).total()

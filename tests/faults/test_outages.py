@@ -8,7 +8,7 @@ _OTHERS = [outage for outage in outages.OUTAGES if outage is not outages.dying_i
 
 
 def test_a_server_that_dies_in_the_middle_has_all_of_it_once_after_publishing(base, tmp_path):
-    fault = outages.inflict(tmp_path, base, 60, (outages.dying_in_the_middle,))
+    fault = outages.inflict(tmp_path, base, 20, (outages.dying_in_the_middle,), outages.in_this_process)
     assert (fault.survived, fault.points_lost) == (1, 0)
 
 
