@@ -5,10 +5,13 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from dl4ia.base.errors import UserError
 from dl4ia.execution.signals import Interrupted, raise_on_signals
+
+if TYPE_CHECKING:
+    from dl4ia.stages import Pipeline
 
 _EXAMPLES = """\
 examples:
@@ -32,6 +35,10 @@ _STAGES = {
     "publish": ("show all runs and studies on disk in MLflow", None),
     "list": ("list variants and studies, and how many runs are trained", None),
 }
+
+
+# The modules of the work for which commands start processes.
+_WORK = {"train": "dl4ia.runs.train", "evaluate": "dl4ia.runs.evaluate", "search": "dl4ia.search.worker"}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -110,9 +117,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run_stage(arguments: argparse.Namespace) -> None:
-    from dl4ia.stages import here  # noqa: PLC0415 (it imports PyTorch)
-
-    stage = getattr(here(), arguments.stage)
+    stage = getattr(_pipeline(arguments.stage), arguments.stage)
     if arguments.names is None:
         stage()
     else:
@@ -120,11 +125,20 @@ def _run_stage(arguments: argparse.Namespace) -> None:
 
 
 def _search(arguments: argparse.Namespace) -> None:
-    from dl4ia.stages import here  # noqa: PLC0415
-
     trials = None if arguments.trials is None else _number("--trials", arguments.trials)
     workers = None if arguments.workers == "auto" else _number("--workers", arguments.workers)
-    here().search(arguments.study, workers=workers, trials=trials, url=arguments.storage)
+    _pipeline("search").search(arguments.study, workers=workers, trials=trials, url=arguments.storage)
+
+
+def _pipeline(stage: str) -> "Pipeline":
+    """Return the pipeline of this folder; PyTorch, which that imports, is loaded for workers at the same time."""
+    if stage in _WORK:
+        from dl4ia.execution.local import prepare  # noqa: PLC0415
+
+        prepare(_WORK[stage])
+    from dl4ia.stages import here  # noqa: PLC0415
+
+    return here()
 
 
 def _same(arguments: argparse.Namespace) -> None:

@@ -69,7 +69,7 @@ def full(server: Server) -> Iterator[str]:
 
 def as_commands(workspace: Workspace, stage: str, *names: str, **variables: str) -> None:
     """Run a stage as its users do."""
-    workspace.run("python", "-m", f"pipeline.{stage}", *names, **variables)
+    workspace.run("python", "-m", f"pipeline.{stage}", *names, check=True, **variables)
 
 
 def in_this_process(workspace: Workspace, stage: str, *names: str, **variables: str) -> None:
@@ -84,6 +84,7 @@ def in_this_process(workspace: Workspace, stage: str, *names: str, **variables: 
         os.environ |= before
 
 
+Run = Callable[..., None]
 Outage = Callable[[Server], AbstractContextManager[str]]
 OUTAGES: tuple[Outage, ...] = (down_at_the_start, dying_in_the_middle, slow_to_answer, refusing_all, full)
 
@@ -93,7 +94,7 @@ def inflict(
     base: Path,
     iterations: int,
     outages: tuple[Outage, ...] = OUTAGES,
-    run: Callable[..., None] = as_commands,
+    run: Run = as_commands,
 ) -> Fault:
     """Train and evaluate through each outage, then publish: the restored server must have what one without has."""
     scenario = scenarios.training(base, iterations)

@@ -8,7 +8,7 @@ from ctypes import c_byte
 from multiprocessing import forkserver, get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any, Generic, cast
+from typing import Generic, cast
 
 from joblib import cpu_count
 
@@ -75,7 +75,7 @@ def _set(stop: c_byte) -> None:
 
 def _run_wave(assignments: Sequence[Assignment[Job, Result]], stop: c_byte, on_event: Emit) -> list[Result]:
     """Run jobs at the same time. Whatever is raised here, they have been asked to stop before, and are done."""
-    _start_server(assignments[0].work)
+    prepare(assignments[0].work.__module__)
     wave = _Wave[Result](stop)
     try:
         for number, assignment in enumerate(assignments):
@@ -87,11 +87,15 @@ def _run_wave(assignments: Sequence[Assignment[Job, Result]], stop: c_byte, on_e
         raise
 
 
-def _start_server(work: Callable[..., Any]) -> None:
-    """Start the process that workers are forked from, with all loaded that they need, unless it runs already."""
+def prepare(work: str) -> None:
+    """Start the process that workers are forked from, unless it runs already; it loads PyTorch and the module `work`.
+
+    That takes seconds of another core: a command that is going to run work can do this first, and load what it needs
+    itself meanwhile.
+    """
     resource_tracker.ensure_running()  # which unblocks signals where it is the first to start it
     if _forked():
-        modules = ["torch", "torch._dynamo", serve.__module__, work.__module__]  # optimizers import torch._dynamo
+        modules = ["torch", "torch._dynamo", serve.__module__, work]  # optimizers import torch._dynamo
         _PROCESSES.set_forkserver_preload([name for name in modules if name != "__main__"])
         with block_signals(), _import_path_in_environment():
             forkserver.ensure_running()

@@ -18,6 +18,10 @@ _SETTINGS = {
         "As listed in the report, the network ends in a log-softmax, before a loss that applies one itself. Applied "
         "twice it gives the same values as once."
     ),
+    "network.pool_first": (
+        "ReLU and hardtanh never decrease: a max pool before or after them gives the same values and gradients, to the "
+        "bit. The cheaper order is computed for both, and variants that differ in this alone have the same runs."
+    ),
     "network.activation": (
         "The report speaks of tanh and lists hardtanh, which clips to [-1, 1]; the listing is followed."
     ),
