@@ -50,6 +50,12 @@ def glands() -> ImageSet:
 
 
 @pytest.fixture(scope="session")
+def few_glands(glands: ImageSet) -> ImageSet:
+    """Every third one, for what looks at all images."""
+    return glands.take(range(0, len(glands), 3))
+
+
+@pytest.fixture(scope="session")
 def digits() -> ImageSet:
     return few_digits()
 

@@ -1,13 +1,16 @@
-"""What `dvc repro` leaves, after it was killed once."""
+"""What `dvc repro` leaves, also after it was killed."""
 
 import json
+import os
 import shutil
+import signal
 
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from tests.end_to_end.conftest import SEARCHED, SEEDS, STUDY, TRIALS, VARIANT
+from tests.end_to_end.conftest import SEARCHED, SEEDS, STUDY, TRIALS, VARIANT, project
+from tests.workspaces import differing, wait_until
 
 
 def test_every_stage_writes_what_it_promises(reproduced):
@@ -43,6 +46,18 @@ def test_dvc_shows_the_metrics_of_the_summary(reproduced):
 
 def test_runs_are_in_mlflow_while_nothing_was_published_by_hand(reproduced):
     assert runs_in_mlflow(reproduced)
+
+
+@pytest.mark.system
+def test_what_was_killed_in_a_training_is_finished_by_another_reproduction(reproduced, tmp_path):
+    workspace = project(tmp_path / "killed")
+    killed = workspace.start("dvc", "repro")
+    assert wait_until(lambda: any(workspace.root.glob("out/runs/*/seed-*/history.csv")))
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    assert workspace.repro()
+    assert differing(workspace.results(), reproduced.results()) == 0
+    assert workspace.repro() == []
 
 
 @pytest.mark.system

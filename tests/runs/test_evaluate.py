@@ -1,5 +1,6 @@
 import json
 import math
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -31,10 +32,10 @@ def short(params):
 
 
 @pytest.fixture(scope="module")
-def layout(tmp_path_factory, glands, digits, short):
+def layout(tmp_path_factory, few_glands, digits, short):
     """A working copy in which they are trained and evaluated."""
     torch.set_num_threads(1)
-    layout = write_data(tmp_path_factory.mktemp("copy"), digits, glands)
+    layout = write_data(tmp_path_factory.mktemp("copy"), digits, few_glands)
     train_all(experiments(short, NAMES, layout), Inline(), lambda _: None)
     for name in NAMES:
         evaluate_variant(name, short, layout, Inline())
@@ -90,7 +91,7 @@ def test_a_segmentation_network_is_measured_on_every_part(layout, short, name):
     assert metrics["test_b", "dice_pooled"] == pytest.approx(dice)
     images = layout.result(name).table("images").query("seed == 0")
     assert metrics["test_a", "dice"] == pytest.approx(images.query("part == 'test_a'")["dice"].mean(), abs=1e-5)
-    assert images.groupby("part").size()["test_a"] == 60
+    assert images.groupby("part").size()["test_a"] == 20
 
 
 def test_pictures_are_drawn_of_every_run_and_test_set(layout):
@@ -167,22 +168,15 @@ def test_a_stopped_run_is_named_with_what_to_do(layout, short):
         run.write_status(status)
 
 
-def test_a_diverged_run_is_counted_and_has_no_metrics(layout, short):
-    run = experiments(short, ["warwick-start"], layout)[1].run
-    status = run.status()
-    run.write_status(status.model_copy(update={"state": "diverged", "error": "the training loss is nan"}))
-    try:
-        record = evaluate_variant("warwick-start", short, layout, Inline()).record()
-        assert [(each.seed, each.state, each.error) for each in record.runs][1] == (
-            1,
-            "diverged",
-            "the training loss is nan",
-        )
-        assert set(layout.result("warwick-start").table("metrics")["seed"]) == {0}
-        assert set(layout.result("warwick-start").table("curves")["seed"]) == {0, 1}
-    finally:
-        run.write_status(status)
-        evaluate_variant("warwick-start", short, layout, Inline())
+def test_a_diverged_run_is_counted_and_has_no_metrics(layout, short, tmp_path):
+    copy = Layout(shutil.copytree(layout.root, tmp_path / "copy"))
+    run = experiments(short, ["warwick-start"], copy)[1].run
+    error = "the training loss is nan"
+    run.write_status(run.status().model_copy(update={"state": "diverged", "error": error}))
+    record = evaluate_variant("warwick-start", short, copy, Inline()).record()
+    assert [(each.seed, each.state, each.error) for each in record.runs][1] == (1, "diverged", error)
+    assert set(copy.result("warwick-start").table("metrics")["seed"]) == {0}
+    assert set(copy.result("warwick-start").table("curves")["seed"]) == {0, 1}
 
 
 def test_results_are_the_same_bytes_each_time(layout, short):
