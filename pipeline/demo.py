@@ -25,7 +25,7 @@ def main() -> None:
     pipeline.split()
     for study in pipeline.params.studies:
         pipeline.search(study)
-    pipeline = _pipeline()  # with the settings that the studies have found
+    pipeline = _pipeline()  # with the best settings of the studies
     pipeline.train(list(pipeline.params.variants))
     pipeline.evaluate(list(pipeline.params.rows))
     pipeline.report(_NOTICE)

@@ -1,4 +1,4 @@
-"""What a study has found: its trials, how far ahead the best one is, and what mattered."""
+"""The outcome of a study: its trials, how far ahead the best one is, and what mattered."""
 
 import math
 from dataclasses import dataclass

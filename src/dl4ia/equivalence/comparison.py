@@ -26,7 +26,7 @@ _RECORD = Path("src/dl4ia/runs") / EQUIVALENT
 
 @dataclass(frozen=True)
 class Answer:
-    """What the code of one revision makes of the recipes (None: it cannot read one), and its versions."""
+    """What the recipes result in with the code of one revision (None: it cannot read one), and its versions."""
 
     digests: list[str | None]
     versions: dict[str, dict[str, Any]]

@@ -110,8 +110,8 @@ def collect(params: Params, layout: Layout, notice: str = "") -> Report:
     """
     read, known = results(params, layout), sources(params, layout)
     fake = stand_ins(known)
-    found = {name: search_result(name, study, layout.study(name)) for name, study in params.studies.items()}
-    searches = [search for search in found.values() if search is not None]
+    outcomes = {name: search_result(name, study, layout.study(name)) for name, study in params.studies.items()}
+    searches = [search for search in outcomes.values() if search is not None]
     tasks = dict.fromkeys(result.record.task for result in read)
     runs = runs_table(read)
     done = {result.name for result in read}
@@ -124,7 +124,7 @@ def collect(params: Params, layout: Layout, notice: str = "") -> Report:
         ],
         searches=searches,
         not_run=[name for name in dict.fromkeys([*params.rows, *params.searched]) if name not in done]
-        + [f"study {name}" for name, search in found.items() if search is None],
+        + [f"study {name}" for name, search in outcomes.items() if search is None],
         provenance=_provenance(runs[runs["members"] == ""]),
         runs=runs,
         metrics=metrics_table(read),

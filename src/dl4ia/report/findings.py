@@ -76,18 +76,18 @@ def best(each: "Best", task: "TaskReport") -> str:
 def _patients(task: "TaskReport") -> list[str]:
     """Return what validating on other patients does, where two variants differ in that alone."""
     gaps = {gap.name: gap for gap in task.gaps}
-    found = []
+    comparisons = []
     for pair in task.ablations:
         sides = [gaps.get(name) for name in (pair.comparison.rival, pair.comparison.name)]
         first, second = sides
         if pair.setting == "split.strategy" and first is not None and second is not None:
-            found.append(
+            comparisons.append(
                 f"{task.task.title}: {first.name} scores {first.validation.mean:.3f} in validation on "
                 f"{sentences.strategy(first.strategy)}, and {second.name}, which differs in nothing else, "
                 f"{second.validation.mean:.3f} on {sentences.strategy(second.strategy)}; on the test set they score "
                 f"{first.test.mean:.3f} and {second.test.mean:.3f}."
             )
-    return found
+    return comparisons
 
 
 def _verdicts(task: "TaskReport") -> list[str]:

@@ -24,8 +24,8 @@ def axis(task: Task) -> str:
 
 def metric(name: str, parts: tuple[str, ...]) -> str:
     """Return `test A Dice` for `test_a_dice`, given the parts of its task; `training time` for `train_seconds`."""
-    found = next((each for each in sorted(parts, key=len, reverse=True) if name.startswith(f"{each}_")), "")
-    return f"{part(found)} {score(name.removeprefix(f'{found}_'))}".strip()
+    prefix = next((each for each in sorted(parts, key=len, reverse=True) if name.startswith(f"{each}_")), "")
+    return f"{part(prefix)} {score(name.removeprefix(f'{prefix}_'))}".strip()
 
 
 def setting(key: str) -> str:

@@ -22,7 +22,7 @@ _COLUMNS = 4  # of slices
 
 
 def study_figures(search: SearchResult) -> "dict[str, Callable[[SearchResult], Figure]]":
-    """Return what draws the figures that say what a study has found, by name, none of them twice.
+    """Return what draws the figures of the outcome of a study, by name, none of them twice.
 
     Two parameters are shown by one figure. Where there are more: the values in order, unless all points of a grid were
     tried, the importances, and the value over each parameter.
