@@ -187,6 +187,7 @@ def test_a_server_that_is_killed_while_it_starts_workers_is_an_error_of_one_line
     threading.Timer(0.5, process.kill).start()
     with pytest.raises(RunError, match="^worker processes cannot be started, .*run again$"):
         executor.run(jobs.double, [1, 2], ignore)
+    jobs.wait_until(lambda: not runs(process))
     assert executor.run(jobs.double, [1, 2], ignore) == [2, 4]
 
 

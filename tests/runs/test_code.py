@@ -32,10 +32,11 @@ BOUNDARY = {
     "dl4ia.tasks.warwick_files",
 }
 
-# What runs during a training but only records or resumes it.
+# What runs during a training but only checks, records or resumes it.
 RECORDING = {
     "dl4ia.base.atomic_files",
     "dl4ia.execution.processes",
+    "dl4ia.runs.datasets",
     "dl4ia.runs.layout",
     "dl4ia.runs.provenance",
     "dl4ia.runs.run_directory",

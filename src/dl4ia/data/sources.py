@@ -48,8 +48,11 @@ def fetch(publication: Publication, data: Path, source: Source) -> str:
     raise UnavailableError(f"{publication.name} is not available ({'; '.join(reasons)})")
 
 
-def _verify(publication: Publication, folder: Path) -> None:
-    """Raise DataError unless every file is there and is the published one."""
+def _verify(publication: Publication, folder: Path, origin: Path | None = None) -> None:
+    """Raise DataError, which names `origin`, unless every file is in the folder and is the published one.
+
+    `origin` is the folder or archive that the files were taken from; by default they were there.
+    """
     bar = tqdm(publication.digests.items(), f"checking {publication.name}", unit="file", disable=None, leave=False)
     for name, expected in bar:
         path = folder / name
@@ -57,9 +60,10 @@ def _verify(publication: Publication, folder: Path) -> None:
             raise DataError(f"{path} is missing: restore it, or delete {folder} to fetch all files again")
         digest = atomic_files.digest(path, publication.algorithm)
         if digest != expected:
+            culprit = path if origin is None else origin / name if origin.is_dir() else f"{origin}: {name}"
+            remedy = "delete it and run again" if origin is None else "replace it and run again"
             raise DataError(
-                f"{path} is not the published file ({publication.algorithm} {digest}, expected {expected}): "
-                "delete it and run again"
+                f"{culprit} is not the published file ({publication.algorithm} {digest}, expected {expected}): {remedy}"
             )
 
 
@@ -166,7 +170,7 @@ def _copy(publication: Publication, folder: Path, target: Path) -> None:
     with _temporary(target) as aside:
         for name in tqdm(publication.digests, f"copying {target.name}", unit="file", disable=None, leave=False):
             shutil.copyfile(folder / name, aside / name)
-        _install(publication, aside, target)
+        _install(publication, aside, target, folder)
 
 
 def _unzip(publication: Publication, archive: Path, target: Path) -> None:
@@ -183,16 +187,16 @@ def _unzip(publication: Publication, archive: Path, target: Path) -> None:
                 if members[name].file_size > _LARGEST_MEMBER:
                     raise DataError(f"{archive}: {name} would unpack to {members[name].file_size} bytes")
                 atomic_files.write(aside / name, opened.read(members[name]))
-            _install(publication, aside, target)
+            _install(publication, aside, target, archive)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise DataError(f"{archive} is truncated or not a zip archive ({error}): replace it") from error
 
 
-def _install(publication: Publication, aside: Path, target: Path) -> None:
-    """Check the files in `aside`, then move them to `target`."""
-    _verify(publication, aside)
+def _install(publication: Publication, aside: Path, target: Path, origin: Path) -> None:
+    """Check the files in `aside`, which were taken from `origin`, then move them to `target`."""
+    _verify(publication, aside, origin)
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         aside.rename(target)

@@ -15,6 +15,7 @@ from dl4ia.execution.executor import Context, Executor
 from dl4ia.metrics.classification import confusion_matrix
 from dl4ia.models.description import layers
 from dl4ia.models.network import weight_count
+from dl4ia.runs.datasets import load_partition
 from dl4ia.runs.experiment import network_of, optimizer_of
 from dl4ia.runs.layout import Layout
 from dl4ia.runs.predictions import log_probabilities, mean_log_probability
@@ -117,7 +118,7 @@ def _parts(job: Job, task: Task) -> list[tuple[str, ImageSet]]:
         parts.append(("train", data.take(split.train)))
         if split.validation:
             parts.append(("validation", data.take(split.validation)))
-    test = ImageSet.load(job.members[0].layout.dataset(task.name, "test"))
+    test = load_partition(job.members[0].layout, task, "test")
     return parts + [(part, test.part(part)) for part in task.test_sets]
 
 

@@ -15,14 +15,15 @@ import pandas as pd
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from dl4ia.base import atomic_files
-from dl4ia.runs.schemas import RunStatus, Stored, read_json, read_table
+from dl4ia.runs.schemas import POINT, Column, RunStatus, Stored, read_json, read_table
 from dl4ia.tasks import Task, task_of
 
+_TEXT, _WHOLE, _OPTIONAL = Column.TEXT, Column.WHOLE, Column.OPTIONAL
 _COLUMNS = {
-    "metrics": ("seed", "part", "metric", "value"),
-    "curves": ("seed", "step", "epoch", "seconds", "learning_rate"),
-    "images": ("seed", "part", "name"),
-    "confusion": ("seed", "part", "actual", "predicted", "count"),
+    "metrics": {"seed": _WHOLE, "part": _TEXT, "metric": _TEXT, "value": _OPTIONAL},
+    "curves": {"seed": _WHOLE, **POINT, "train/loss": _OPTIONAL},
+    "images": {"seed": _WHOLE, "part": _TEXT, "name": _TEXT},
+    "confusion": {"seed": _WHOLE, "part": _TEXT, "actual": _TEXT, "predicted": _TEXT, "count": _WHOLE},
 }  # of each table; all of `confusion` and `metrics`, the first ones of the others
 CHANCE = 0.99  # of the loss of equal probabilities, ln(classes): a network below it has left chance level
 
@@ -103,7 +104,7 @@ class ResultDirectory:
 
     def table(self, name: str) -> pd.DataFrame:
         """Read `metrics`, `curves`, `images` or `confusion`."""
-        return read_table(self.path / f"{name}.csv", _COLUMNS[name], self.path)
+        return read_table(self.path / f"{name}.csv", _COLUMNS[name], self.path, others=Column.UNIFORM)
 
 
 def _means(record: VariantRecord, table: pd.DataFrame) -> dict[str, float]:

@@ -1,7 +1,8 @@
 """What small JSON and CSV files hold, checked as they are read: others may have written or edited them."""
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -11,7 +12,23 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFlo
 
 from dl4ia.base.errors import RunError
 
-POINT = ("step", "epoch", "seconds", "learning_rate")  # the columns of every history
+
+class Column(Enum):
+    """What a column of a table holds; numbers are finite."""
+
+    TEXT = "text"
+    WHOLE = "a whole number in each row"
+    NUMBER = "a number in each row"
+    OPTIONAL = "a number or nothing in each row"
+    UNIFORM = "numbers alone, or text alone"
+
+
+POINT = {
+    "step": Column.WHOLE,
+    "epoch": Column.NUMBER,
+    "seconds": Column.NUMBER,
+    "learning_rate": Column.NUMBER,
+}  # the columns of every history, beside those of other metrics
 
 
 class Stored(BaseModel):
@@ -101,8 +118,13 @@ def read_json(path: Path, model: type[Model], output: Path) -> Model:
         raise damaged(path, f"{key}{': ' if key else ''}{first['msg']}", output) from error
 
 
-def read_table(path: Path, columns: Collection[str], output: Path) -> pd.DataFrame:
-    """Return a table that has at least `columns`; raises RunError if it is missing or not a table."""
+def read_table(
+    path: Path, columns: Mapping[str, Column], output: Path, *, others: Column = Column.TEXT
+) -> pd.DataFrame:
+    """Return a table that has at least `columns`; raises RunError if it is missing, or holds something else.
+
+    Further columns hold `others`; those of metrics, such as `validation/loss`, numbers, or nothing where there is none.
+    """
     try:
         table = pd.read_csv(path)
     except FileNotFoundError as error:
@@ -112,16 +134,32 @@ def read_table(path: Path, columns: Collection[str], output: Path) -> pd.DataFra
     for column in columns:
         if column not in table:
             raise damaged(path, f"column {column!r} is missing", output)
+    for name in table:
+        kind = columns.get(name, Column.OPTIONAL if "/" in name else others)
+        if not _holds(table[name], kind):
+            raise damaged(path, f"column {name!r}: expected {kind.value}", output)
     return table
+
+
+def _holds(column: pd.Series, kind: Column) -> bool:
+    if kind is Column.TEXT or column.empty:
+        return True
+    if not pd.api.types.is_numeric_dtype(column):
+        return kind is Column.UNIFORM and not pd.to_numeric(column, errors="coerce").notna().any()
+    if np.isinf(column).any():
+        return False
+    if kind in (Column.OPTIONAL, Column.UNIFORM):
+        return True
+    return not column.isna().any() and (kind is Column.NUMBER or bool((column % 1 == 0).all()))
 
 
 def read_history(path: Path, output: Path) -> pd.DataFrame:
     """Return the points of a run's curves, in order; raises RunError if they are not in order, or not numbers."""
     table = read_table(path, POINT, output)
     for column in table:
-        if not pd.api.types.is_numeric_dtype(table[column]) or not np.isfinite(table[column]).all():
-            raise damaged(path, f"column {column!r}: expected a number in each row", output)
-    if not (table["step"] % 1 == 0).all() or not (table["step"].diff().fillna(1) > 0).all():
+        if not _holds(table[column], Column.NUMBER):
+            raise damaged(path, f"column {column!r}: expected {Column.NUMBER.value}", output)
+    if not (table["step"].diff().fillna(1) > 0).all():
         raise damaged(path, "column 'step': expected whole numbers, each above the last", output)
     return table
 

@@ -6,12 +6,19 @@ from pathlib import Path
 import pandas as pd
 
 from dl4ia.base import atomic_files
-from dl4ia.runs.schemas import StudyStatus, read_json, read_table
+from dl4ia.runs.schemas import Column, StudyStatus, read_json, read_table
 
 _COLUMNS = {
-    "trials": ("trial", "state", "value", "started", "seconds", "error"),
-    "curves": ("trial", "fold", "step"),
-    "importances": ("parameter", "importance"),
+    "trials": {
+        "trial": Column.WHOLE,
+        "state": Column.TEXT,
+        "value": Column.OPTIONAL,
+        "started": Column.OPTIONAL,
+        "seconds": Column.OPTIONAL,
+        "error": Column.TEXT,
+    },
+    "curves": {"trial": Column.WHOLE, "fold": Column.WHOLE, "step": Column.WHOLE},
+    "importances": {"parameter": Column.TEXT, "importance": Column.NUMBER},
 }  # that each table has, at least
 
 

@@ -14,11 +14,13 @@ from dl4ia.data.imageset import ImageSet
 from dl4ia.data.splits import Split, load_split
 from dl4ia.execution.executor import Context, Executor
 from dl4ia.runs.code import training_version
+from dl4ia.runs.datasets import load_partition
 from dl4ia.runs.experiment import Standardizer, device_for, fit_network
 from dl4ia.runs.layout import Layout
 from dl4ia.runs.provenance import provenance
 from dl4ia.runs.run_directory import RunDirectory
 from dl4ia.runs.schemas import RunConfig, RunStatus, Standardization
+from dl4ia.tasks import task_of
 from dl4ia.training.callbacks import Callback
 from dl4ia.training.checkpoint import Checkpointer
 from dl4ia.training.loop import Point, Training
@@ -43,9 +45,9 @@ class Experiment:
 
     def data(self) -> tuple[ImageSet, Split]:
         """Return the training partition and its split; the test partition is another file. Raises DataError."""
-        task, strategy = self.variant.task, self.variant.settings.split.strategy
-        data = ImageSet.load(self.layout.dataset(task, "train"))
-        return data, load_split(self.layout.split(task, strategy), self.seed, len(data))
+        task, strategy = task_of(self.variant.task), self.variant.settings.split.strategy
+        data = load_partition(self.layout, task, "train")
+        return data, load_split(self.layout.split(task.name, strategy), self.seed, len(data))
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,15 @@ from optuna.exceptions import UpdateFinishedTrialError
 
 from dl4ia.base.errors import ConfigError, DivergedError, StoppedError
 from dl4ia.config import Device, Study
-from dl4ia.data.imageset import ImageSet
 from dl4ia.execution.executor import Context
+from dl4ia.runs.datasets import load_partition
 from dl4ia.runs.experiment import device_for
 from dl4ia.runs.layout import Layout
 from dl4ia.search.objective import Objective
 from dl4ia.search.score import splits_of
 from dl4ia.search.storage import StoredStudy, database_errors, join_study
 from dl4ia.search.trial_queue import claim, fail_abandoned, open_trials, requeue_dropped
+from dl4ia.tasks import task_of
 
 _PAUSE = 1  # seconds between two looks at trials that others are running
 
@@ -96,7 +97,7 @@ class _Worker:
 
 
 def _objective(job: Job, context: Context, stored: StoredStudy) -> Objective:
-    images = ImageSet.load(job.layout.dataset(job.study.task, "train"))
+    images = load_partition(job.layout, task_of(job.study.task), "train")
     splits = splits_of(job.study, images, job.layout.split(job.study.task, job.study.objective.strategy))
     folder = job.layout.checkpoints(stored.key)
     return Objective(job.study, images, splits, device_for(job.device), folder, context.stopping)
