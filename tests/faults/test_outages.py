@@ -15,5 +15,5 @@ def test_a_server_that_dies_in_the_middle_has_all_of_it_once_after_publishing(ba
 @pytest.mark.system
 @pytest.mark.parametrize("outage", _OTHERS, ids=lambda outage: outage.__name__)
 def test_a_server_that_fails_otherwise_has_all_of_it_once_after_publishing(base, tmp_path, outage):
-    fault = outages.inflict(tmp_path, base, 60, (outage,))
+    fault = outages.inflict(tmp_path, base, 20, (outage,), outages.in_this_process)
     assert (fault.survived, fault.points_lost) == (1, 0)
