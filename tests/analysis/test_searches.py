@@ -6,6 +6,7 @@ import pytest
 from dl4ia.analysis.searches import SearchResult, search_result, trials_table
 from dl4ia.base.errors import RunError
 from dl4ia.config import Params
+from dl4ia.report import sentences
 from dl4ia.runs.layout import Layout
 from tests.analysis.made_up import write_studies
 
@@ -20,7 +21,18 @@ def read_study(name: str, params: Params, layout: Layout) -> SearchResult:
 
 def test_trials_are_counted_by_how_they_ended(copy: Copy) -> None:
     search = read_study("sizes", *copy)
-    assert (len(search.complete), len(search.pruned), search.failed) == (4, 1, 1)
+    assert (len(search.complete), len(search.pruned), search.failed.tolist(), search.interrupted) == (4, 1, [5], 0)
+
+
+def test_a_trial_that_was_interrupted_has_not_failed(copy: Copy) -> None:
+    params, layout = copy
+    directory = layout.study("sizes")
+    trials = directory.table("trials").astype({"error": object})
+    trials.loc[trials["state"] == "failed", "error"] = "interrupted"
+    directory.write_table("trials", trials)
+    search = read_study("sizes", params, layout)
+    assert (len(search.failed), search.interrupted) == (0, 1)
+    assert sentences.counts(search) == "4 complete, 1 interrupted and repeated, 1 pruned"
 
 
 def test_the_best_trials_come_first_with_how_far_ahead_they_are(copy: Copy) -> None:

@@ -20,7 +20,8 @@ _TOP = 5
 class SearchResult:
     """A study as its tables in results/ have it.
 
-    `pruned` are the trials stopped early, with the mean validation score over the folds so far in `value`.
+    `pruned` are the trials stopped early, with the mean validation score over the folds so far in `value`. `failed` are
+    the numbers of those with an error of their own, without the `interrupted` ones, each of which was repeated.
     `importances` are shares of the variance of the score, as main effects (fANOVA); `interactions` is what these leave.
     """
 
@@ -29,7 +30,8 @@ class SearchResult:
     trials: pd.DataFrame
     complete: pd.DataFrame
     pruned: pd.DataFrame
-    failed: int
+    failed: pd.Series
+    interrupted: int
     top: pd.DataFrame
     lead: float | None
     near: int
@@ -46,6 +48,8 @@ def search_result(name: str, study: Study, directory: StudyDirectory) -> SearchR
     if complete.empty:
         return None
     values = complete["value"].to_numpy()
+    failed = trials[trials["state"] == "failed"]
+    interrupted = failed["error"] == "interrupted"
     importances = _importances(directory, study)
     return SearchResult(
         name=name,
@@ -53,7 +57,8 @@ def search_result(name: str, study: Study, directory: StudyDirectory) -> SearchR
         trials=trials,
         complete=complete,
         pruned=_pruned(trials, directory.table("curves"), task_of(study.task).metric),
-        failed=int((trials["state"] == "failed").sum()),
+        failed=failed.loc[~interrupted, "trial"],
+        interrupted=int(interrupted.sum()),
         top=complete.head(_TOP)[["trial", "value", *study.space]],
         lead=float(values[0] - values[1]) if len(values) > 1 else None,
         near=int((values >= values[0] - NEAR).sum()) - 1,

@@ -128,7 +128,11 @@ def objective(search: SearchResult) -> str:
 
 def counts(search: SearchResult) -> str:
     """Return how many trials ended in which state."""
-    states = {"complete": len(search.complete), "failed": search.failed}
+    states = {
+        "complete": len(search.complete),
+        "failed": len(search.failed),
+        "interrupted and repeated": search.interrupted,
+    }
     states["pruned"] = len(search.trials) - sum(states.values())
     return ", ".join(f"{count} {state}" for state, count in states.items() if count)
 

@@ -59,10 +59,11 @@ def history(search: SearchResult) -> Figure:
     if len(search.pruned):
         _trials(axes, search.pruned, search.pruned["trial"].to_numpy(), complete=False)
     axes.step(ordered["trial"], ordered["value"].cummax(), color=VERMILLION, where="post", label="best so far")
-    failed = search.trials.loc[search.trials["state"] == "failed", "trial"]
-    if len(failed):
+    if len(search.failed):
         bottom = axes.get_ylim()[0]
-        axes.plot(failed, [bottom] * len(failed), "x", color=GRAY, markersize=8, clip_on=False, label="failed")
+        axes.plot(
+            search.failed, [bottom] * len(search.failed), "x", color=GRAY, markersize=8, clip_on=False, label="failed"
+        )
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("trial")
     axes.set_ylabel(score_axis(search))
