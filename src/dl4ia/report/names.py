@@ -33,4 +33,4 @@ def setting(key: str) -> str:
     *sections, last = key.split(".")
     if last == "kind" and sections:
         return sections[-1]
-    return {"strength": "λ", "strategy": "validation split"}.get(last, last.replace("_", " "))
+    return {"strength": "λ", "strategy": "validation split"}.get(last, last.replace("_", " ").replace("relu", "ReLU"))
