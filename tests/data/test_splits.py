@@ -27,12 +27,14 @@ def test_a_fraction_or_a_number_validates(train, validation, count):
     assert len(split.validation) == count
 
 
+@pytest.mark.field("stefyste/RIAWELC#2", "test images are copies of training images")
 def test_equal_images_stay_together(train):
     copies = list(range(40)) * 2
     (split,) = random_split(train.take(copies), FIFTH)
     assert not {copies[index] for index in split.train} & {copies[index] for index in split.validation}
 
 
+@pytest.mark.field("UCSD-AI4H/COVID-CT#11", "images of one patient are in training and test set")
 def test_a_patient_is_on_one_side_alone(train):
     (split,) = patient_split(train, FIFTH)
     groups = np.asarray(train.groups)

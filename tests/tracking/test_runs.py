@@ -196,7 +196,9 @@ def test_a_dataset_that_was_replaced_since_is_not_named_as_the_source(experiment
 def test_published_data_are_shown_with_the_hash_that_dvc_has_of_them(experiment):
     path = experiment.layout.source("mnist")
     path.write_text(path.read_text().replace("stand-in", "published"))
-    (experiment.layout.root / "data.dvc").write_text("outs:\n- md5: abc.dir\n  path: data\n")
+    (experiment.layout.root / "data.dvc").write_text(
+        "outs:\n- {md5: abc.dir, path: data/mnist}\n- {md5: def.dir, path: data/warwick}\n"
+    )
     assert published(experiment).data.tags["dl4ia.dvc_data"] == "abc.dir"
 
 

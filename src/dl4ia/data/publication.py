@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Source = Literal["auto", "local", "remote", "mirror", "publisher", "stand-in"]
+Source = Literal["auto", "local", "mirror", "publisher", "stand-in"]
 
 
 @dataclass(frozen=True)

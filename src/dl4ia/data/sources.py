@@ -1,4 +1,4 @@
-"""Where published files come from: `data/`, a DVC remote, a mirror or the publisher.
+"""Where published files come from: `data/`, a mirror or the publisher.
 
 Each dataset ends as a folder under `data/` whose every file has its published hash. Files arrive in a temporary folder
 and are renamed into place, so a file that has its name is complete.
@@ -6,7 +6,6 @@ and are renamed into place, so a file that has its name is complete.
 
 import os
 import shutil
-import subprocess
 import tempfile
 import zipfile
 import zlib
@@ -30,11 +29,11 @@ _TIMEOUT = 20  # seconds without an answer
 def fetch(publication: Publication, data: Path, source: Source) -> str:
     """Bring the files to `data/<name>` and return which source had them.
 
-    `source` is one place or `auto`: local, remote, mirror, publisher in turn. Raises UnavailableError if none has them,
+    `source` is one place or `auto`: local, mirror, publisher in turn. Raises UnavailableError if none has them,
     DataError if there are files that are not the published ones.
     """
     places: dict[str, Callable[[Publication, Path], None]] = {
-        "local": _local, "remote": _remote, "mirror": _mirror, "publisher": _publisher
+        "local": _local, "mirror": _mirror, "publisher": _publisher
     }  # fmt: skip
     reasons = []
     for place in places if source == "auto" else [source]:
@@ -78,19 +77,6 @@ def _local(publication: Publication, data: Path) -> None:
         raise UnavailableError(f"{folder} has none of the published files")
 
 
-def _remote(_publication: Publication, data: Path) -> None:
-    """Pull `data.dvc` if the repository has a DVC remote."""
-    pin = data.with_name(f"{data.name}.dvc")
-    if not pin.exists() or shutil.which("dvc") is None:
-        raise UnavailableError(f"there is no {pin} or no dvc command")
-    remotes = subprocess.run(["dvc", "remote", "list"], capture_output=True, text=True, check=False)  # noqa: S607
-    if not remotes.stdout.strip():
-        raise UnavailableError("no DVC remote is configured")
-    pulled = subprocess.run(["dvc", "pull", pin], capture_output=True, text=True, check=False)  # noqa: S603, S607
-    if pulled.returncode:
-        raise UnavailableError(f"dvc pull {pin}: {' '.join(pulled.stderr.split())[-200:]}")
-
-
 def _mirror(publication: Publication, data: Path) -> None:
     """Take the files from the folder or URL in DL4IA_MIRROR."""
     mirror = os.environ.get(MIRROR_VARIABLE)
@@ -109,21 +95,26 @@ def _mirror(publication: Publication, data: Path) -> None:
 def _publisher(publication: Publication, data: Path) -> None:
     try:
         _download(publication, publication.addresses(), publication.archive_md5, data / publication.name)
-    except DataError as error:
+    except UnavailableError as error:
         if publication.archive is None:
             raise
-        # A publisher's page may answer with a log-in form instead of the archive.
         raise UnavailableError(f"{error}; download the zip in a browser, see README.md") from error
 
 
 def _download(publication: Publication, bases: Sequence[str], archive_md5: str | None, folder: Path) -> None:
-    """Download the archive, or the files that are missing; those of an earlier attempt are kept."""
+    """Download the archive, or the files that are missing; those of an earlier attempt are kept.
+
+    What is not as published was not available there: the network's log-in page may have answered instead.
+    """
     if publication.archive:
         with _temporary(folder) as aside:
             archive = aside / publication.archive
             known = f"md5:{archive_md5}" if archive_md5 else None
             _retrieve([base + publication.archive for base in bases], known, archive)
-            _unzip(publication, archive, folder)
+            try:
+                _unzip(publication, archive, folder)
+            except DataError as error:
+                raise UnavailableError(f"{', '.join(bases)}: {str(error).replace(f'{aside}/', '')}") from error
         return
     for name, digest in publication.digests.items():
         if not (folder / name).exists():
@@ -140,12 +131,12 @@ def _retrieve(urls: Sequence[str], known_hash: str | None, path: Path) -> None:
         try:
             pooch.retrieve(url, known_hash, fname=path.name, path=path.parent, downloader=downloader)
         except requests.RequestException as error:
-            reasons.append(f"{url}: {type(error).__name__}")
-        except ValueError as error:  # pooch: the hash differs
-            raise DataError(f"{url}: {' '.join(str(error).split())}") from error
+            reasons.append(f"no answer from {url}: {type(error).__name__}")
+        except ValueError:  # pooch: the hash differs
+            reasons.append(f"{url} is not the published file")
         else:
             return
-    raise UnavailableError("no answer from " + ", ".join(reasons))
+    raise UnavailableError(", ".join(reasons))
 
 
 def _take(publication: Publication, folder: Path, target: Path) -> bool:
@@ -198,8 +189,7 @@ def _install(publication: Publication, aside: Path, target: Path, origin: Path) 
     """Check the files in `aside`, which were taken from `origin`, then move them to `target`."""
     _verify(publication, aside, origin)
     if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        aside.rename(target)
+        aside.rename(target.resolve())
         return
     for name in publication.digests:
         (aside / name).replace(target / name)
@@ -207,10 +197,12 @@ def _install(publication: Publication, aside: Path, target: Path, origin: Path) 
 
 @contextmanager
 def _temporary(target: Path) -> Iterator[Path]:
-    """Yield a new folder on the same disk as `target`, gone afterwards."""
-    beside = target.parent.parent
-    beside.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=beside, prefix=".dl4ia-") as folder:
+    """Yield a new folder on the same disk as `target`, which may be a link or a mounted disk; gone afterwards."""
+    place = target.resolve()
+    if not place.is_dir():
+        place = place.parent
+        place.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=place, prefix=".dl4ia-") as folder:
         new = Path(folder) / target.name
         new.mkdir()
         yield new

@@ -111,7 +111,7 @@ def _training(experiment: Experiment, config: RunConfig, status: RunStatus) -> R
     dataset = dataset_of(task, config.data, experiment.layout)
     tags = {"variant": config.variant, "exercise": variant.exercise, "task": task.name, "seed": str(config.seed)}
     notes = {"data": config.data, "split": config.split, "code": config.code, **status.versions}
-    tags |= {"machine": status.machine, **data_tags(dataset, experiment.layout)}
+    tags |= {"machine": status.machine, **data_tags(task, dataset, experiment.layout)}
     return Record(
         key=config.key,
         group=group_of(task),

@@ -63,14 +63,15 @@ def dataset_of(task: Task, digest: str, layout: Layout) -> Dataset:
     return Dataset(task.title, digest[:_DIGITS], source)
 
 
-def data_tags(dataset: Dataset, layout: Layout) -> dict[str, str]:
+def data_tags(task: Task, dataset: Dataset, layout: Layout) -> dict[str, str]:
     """Return tags with the source of the data, and the hash under which DVC pins the published files."""
     pin = layout.root / "data.dvc"
     tags = {"data_source": dataset.source}
     if dataset.source != "published" or not pin.exists():
         return tags
     outs = YAML(typ="safe", pure=True).load(pin.read_text(encoding="utf-8"))["outs"]
-    return tags | {f"{PLUMBING}dvc_data": str(outs[0]["md5"])}
+    hashes = [out["md5"] for out in outs if out["path"] == f"data/{task.name}"]
+    return tags | {f"{PLUMBING}dvc_data": str(md5) for md5 in hashes}
 
 
 def state_of(state: State, process: str) -> State:
