@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from dl4ia.base.errors import UserError
@@ -132,6 +133,9 @@ def _search(arguments: argparse.Namespace) -> None:
 
 def _pipeline(stage: str) -> "Pipeline":
     """Return the pipeline of this folder; PyTorch, which that imports, is loaded for workers at the same time."""
+    from dl4ia.base.working_copy import check_code  # noqa: PLC0415
+
+    check_code(Path())
     if stage in _WORK:
         from dl4ia.execution.local import prepare  # noqa: PLC0415
 

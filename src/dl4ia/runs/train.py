@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from dl4ia.base import atomic_files
 from dl4ia.base.errors import DivergedError, RunError, StoppedError
+from dl4ia.base.locks import file_lock
 from dl4ia.config import Device, Params, Variant
 from dl4ia.data.imageset import ImageSet
 from dl4ia.data.splits import Split, load_split
@@ -83,7 +84,7 @@ def _exclusive_lock(name: str, layout: Layout) -> Iterator[None]:
     path = layout.lock(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(path, timeout=_PATIENCE):
+        with file_lock(path, _PATIENCE):
             yield
     except Timeout as error:
         raise RunError(f"another process trains {name} here: wait until it has finished, or stop it") from error

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from sqlalchemy import NullPool, create_engine, make_url, text
 
 from dl4ia.base.errors import RunError
+from dl4ia.base.locks import file_lock
 
 _PATIENCE = 60  # seconds to wait for the lock, which is held for a few at most
 _KEY = int.from_bytes(b"dl4ia")  # of the advisory lock: one in a PostgreSQL database
@@ -24,7 +25,7 @@ def exclusive_lock(url: str) -> Iterator[None]:
         path = Path(f"{address.database}.lock")
         path.touch()  # what cannot be written is no lock to wait for
         try:
-            with FileLock(path, timeout=_PATIENCE):
+            with file_lock(path, _PATIENCE):
                 yield
         except Timeout as error:
             raise RunError(f"{path}: another process has held it for {_PATIENCE} s: see if it hangs") from error

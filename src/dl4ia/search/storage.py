@@ -16,6 +16,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from dl4ia.base.errors import RunError, UserError
+from dl4ia.base.working_copy import lasting
 from dl4ia.config import Study
 from dl4ia.runs.layout import Layout
 from dl4ia.runs.provenance import git_commit
@@ -58,8 +59,8 @@ class StoredStudy:
 
 
 def default_url(layout: Layout) -> str:
-    """Return the address of the SQLite file at the root of the working copy."""
-    return _text(URL.create("sqlite", database=str(layout.root.resolve() / "studies.db")))
+    """Return the address of the SQLite file at the root of the (lasting) working copy."""
+    return _text(URL.create("sqlite", database=str(lasting(layout.root) / "studies.db")))
 
 
 def open_study(name: str, study: Study, layout: Layout, url: str) -> StoredStudy:

@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from dl4ia.base.errors import UserError
+from dl4ia.base.locks import file_lock
+from dl4ia.base.working_copy import lasting
 from dl4ia.config import Params
 from dl4ia.runs.layout import Layout
 from dl4ia.runs.train import experiments
@@ -108,7 +110,7 @@ def _update(tracker: Tracker, view: View, layout: Layout, *, final: bool) -> Non
 def _exclusive_lock(layout: Layout) -> Iterator[None]:
     """Let one process of a working copy at a time look and add: two that miss something would both create it."""
     try:
-        with FileLock(layout.root / "mlflow.db.lock", timeout=_LOCK_PATIENCE):
+        with file_lock(lasting(layout.root) / "mlflow.db.lock", _LOCK_PATIENCE):
             yield
     except Timeout as error:
         raise OutageError(f"{error.lock_file} is locked by another process: wait for it, or stop it") from error

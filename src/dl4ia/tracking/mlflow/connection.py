@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from dl4ia.base.working_copy import lasting
 from dl4ia.runs.layout import Layout
 from dl4ia.tracking.mlflow.errors import explained
 from dl4ia.tracking.mlflow.experiments import Experiments
@@ -41,7 +42,7 @@ def connect(layout: Layout) -> MlflowTracker:
         client = _client(address)
     finally:
         _enable_loggers()
-    artifacts = (layout.root.resolve() / "mlartifacts").as_uri() if address.startswith("sqlite:") else None
+    artifacts = (lasting(layout.root) / "mlartifacts").as_uri() if address.startswith("sqlite:") else None
     if not os.environ.get(_VARIABLE):
         _check_place(client, layout, str(artifacts))
     return MlflowTracker(client, address, Experiments(client, address, artifacts))
@@ -55,8 +56,11 @@ def _enable_loggers() -> None:
 
 
 def address_of(layout: Layout) -> str:
-    """Return MLFLOW_TRACKING_URI, or the address of a SQLite file at the root of the working copy."""
-    return os.environ.get(_VARIABLE) or f"sqlite:///{layout.root.resolve() / 'mlflow.db'}"
+    """Return MLFLOW_TRACKING_URI, or the address of a SQLite file at the root of the (lasting) working copy."""
+    from sqlalchemy import URL  # noqa: PLC0415
+
+    database = URL.create("sqlite", database=str(lasting(layout.root) / "mlflow.db"))
+    return os.environ.get(_VARIABLE) or database.render_as_string()
 
 
 def _client(address: str) -> "MlflowClient":
@@ -96,6 +100,6 @@ def _check_place(client: "MlflowClient", layout: Layout, artifacts: str) -> None
         location = str(experiment.artifact_location)
         if experiment.name != "Default" and not location.startswith(artifacts):
             raise TrackerError(
-                f"{layout.root / 'mlflow.db'} was made for files in {location}, and this folder has been moved or "
-                f"copied since: delete it, and `make publish` makes it anew"
+                f"{lasting(layout.root) / 'mlflow.db'} was made for files in {location}, and this folder has been "
+                f"moved or copied since: delete it, and `make publish` makes it anew"
             )

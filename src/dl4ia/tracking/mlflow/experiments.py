@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shlex
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -52,9 +53,10 @@ class Experiments:
         experiment = self._client.get_experiment_by_name(name)
         if experiment is not None and experiment.lifecycle_stage == "deleted":
             place = without_password(self._address)
+            command = f"mlflow experiments restore --experiment-id {experiment.experiment_id}"
             raise TrackerError(
                 f"MLflow at {place}: the experiment {name} was deleted; restore it, "
-                f"`MLFLOW_TRACKING_URI={place} mlflow experiments restore --experiment-id {experiment.experiment_id}`"
+                f"`MLFLOW_TRACKING_URI={shlex.quote(place)} {command}`"
             )
         return experiment
 
