@@ -50,16 +50,36 @@ def test_any_other_edit_is_noted(commit, name, edit):
     assert git_commit() == f"{commit}-dirty"
 
 
-def test_the_directory_in_the_repository_does_not_matter(commit, monkeypatch):
-    monkeypatch.chdir("results")
-    assert git_commit() == commit
+def test_a_working_copy_may_be_a_folder_of_a_larger_repository(commit, monkeypatch):
+    Path("mine").mkdir()
+    Path("mine/params.yaml").write_text("committed\n")
+    git("add", ".")
+    git("commit", "--quiet", "--message", "One more")
+    monkeypatch.chdir("mine")
     Path("../params.yaml").write_text("edited\n")
-    assert git_commit() == f"{commit}-dirty"
+    assert git_commit() == git("rev-parse", "HEAD")
+    Path("params.yaml").write_text("edited\n")
+    assert git_commit().endswith("-dirty")
 
 
-def test_without_a_commit_there_is_none(tmp_path, monkeypatch):
+@pytest.mark.field("mlflow/mlflow#275", "the commit of an enclosing repository is recorded")
+def test_the_commit_of_a_repository_that_does_not_have_the_files_is_of_something_else(commit, monkeypatch):
+    Path("unpacked").mkdir()
+    Path("unpacked/params.yaml").write_text("not committed\n")
+    monkeypatch.chdir("unpacked")
+    assert git_commit() == ""
+
+
+@pytest.mark.parametrize("missing", ["repository", "git"])
+@pytest.mark.field("mlflow/mlflow#90", "git has to be installed")
+def test_without_a_repository_or_without_git_there_is_none(tmp_path, monkeypatch, missing):
     monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text("here\n")
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert git_commit() == ""
-    git("init", "--quiet")
-    assert git_commit() == ""
+    if missing == "git":
+        git("init", "--quiet")
+        git("add", ".")
+        git("commit", "--quiet", "--message", "All")
+        monkeypatch.setenv("PATH", str(tmp_path))
+        assert git_commit() == ""

@@ -12,6 +12,7 @@ import torch
 
 from dl4ia.execution.processes import this_process
 
+_OF_ANOTHER = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR"}  # set where a git hook runs this
 _WRITTEN = ("README.md", "dvc.lock", "report", "results")
 
 
@@ -29,13 +30,16 @@ def provenance(device: torch.device) -> dict[str, Any]:
 
 
 def git_commit() -> str:
-    """Return the commit of the working copy, with `-dirty` if what was run differs from it; empty without git.
+    """Return the commit of the working copy in this folder, with `-dirty` if what was run differs from it.
 
-    What the stages write themselves (`_WRITTEN`) is committed, too, but decides nothing: it does not count.
+    Empty where the working copy is in no git repository, or in one that does not have its files. What the stages write
+    themselves (`_WRITTEN`) is committed, too, but decides nothing: it does not count.
     """
+    if not _git("ls-files", "params.yaml"):
+        return ""
     commit = _git("rev-parse", "--verify", "--quiet", "HEAD")
-    excluded = (f":(top,exclude){path}" for path in _WRITTEN)
-    changed = commit and _git("status", "--porcelain", "--untracked-files=no", "--", ":(top)", *excluded)
+    excluded = (f":(exclude){path}" for path in _WRITTEN)
+    changed = commit and _git("status", "--porcelain", "--untracked-files=no", "--", ".", *excluded)
     return f"{commit}-dirty" if changed else commit
 
 
@@ -44,4 +48,6 @@ def _git(*arguments: str) -> str:
     if shutil.which("git") is None:
         return ""
     command = ["git", "--no-optional-locks", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
+    environment = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER}
+    run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)  # noqa: S603
+    return run.stdout.strip()
