@@ -5,12 +5,18 @@ REV ?= HEAD
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 
+# Addresses of databases are relative, so that a folder may have any name.
 # $(call mlflow,FOLDER): the MLflow UI on the runs of a folder, for this machine alone.
-mlflow = mlflow server --host 127.0.0.1 --port $(or $(PORT),5000) --workers 1 --backend-store-uri "sqlite:///$(1)/mlflow.db"
+mlflow = cd "$(1)" && mlflow server --host 127.0.0.1 --port $(or $(PORT),5000) --workers 1 --backend-store-uri sqlite:///mlflow.db
 # $(call dashboard,FOLDER): optuna-dashboard on the studies of a folder; optuna would create an empty database.
-dashboard = if [ -f "$(1)/studies.db" ]; \
-	then optuna-dashboard "sqlite:///$(1)/studies.db" --host 127.0.0.1 --port $(or $(PORT),8080); \
+dashboard = if cd "$(1)" && [ -f studies.db ]; \
+	then optuna-dashboard sqlite:///studies.db --host 127.0.0.1 --port $(or $(PORT),8080); \
 	else echo "no study has been run here: dl4ia search STUDY" >&2; exit 1; fi
+
+# uv takes packages from where pip is configured to, unless it is configured itself; neither installs elsewhere.
+pip = PIP_USER=0 PIP_TARGET= PIP_PREFIX= .venv/bin/python -m pip
+index = $$($(pip) config list | sed -n "s/^[a-z:]*\.index-url='\(.*\)'$$/\1/p" | tail -n 1)
+uv = index="$(index)"; [ -z "$$index" ] || export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$index}"; .venv/bin/uv pip
 
 .PHONY: help setup demo demo-ui demo-dashboard test test-all torture lint repro continue same report publish ui dashboard clean
 
@@ -22,9 +28,9 @@ setup: .venv/ready ## make .venv with all that is needed
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
 	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet uv
-	.venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python -r requirements.lock
-	.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --editable .
+	$(pip) install --quiet uv
+	$(uv) install --quiet --compile-bytecode --python .venv/bin/python -r requirements.lock
+	$(uv) install --quiet --python .venv/bin/python --no-deps --editable .
 	@touch $@
 
 demo: setup ## the whole pipeline, small, in out/demo
@@ -68,7 +74,10 @@ publish: setup ## show every run and study on disk in MLflow
 	python -m pipeline.publish
 
 ui: publish ## the MLflow UI on this machine (PORT=5000)
-	$(call mlflow,$(CURDIR))
+	@case "$$MLFLOW_TRACKING_URI" in \
+	"") $(call mlflow,$(CURDIR));; \
+	http*) echo "MLFLOW_TRACKING_URI names a server: see the addresses above";; \
+	*) mlflow server --host 127.0.0.1 --port $(or $(PORT),5000) --workers 1 --backend-store-uri "$$MLFLOW_TRACKING_URI";; esac
 
 dashboard: setup ## optuna-dashboard on the studies (PORT=8080)
 	@$(call dashboard,$(CURDIR))

@@ -4,6 +4,7 @@ What `demo.yaml` has, below out/demo, with databases of its own: nothing that DV
 are brought to data/ where they are available, as by the download stage.
 """
 
+import os
 from pathlib import Path
 
 from dl4ia import config
@@ -20,6 +21,7 @@ _NOTICE = (
 
 def main() -> None:
     """Write out/demo/."""
+    os.environ.pop("MLFLOW_TRACKING_URI", None)  # a demonstration is for nobody's server
     pipeline = _pipeline()
     pipeline.download()
     pipeline.split()

@@ -41,10 +41,13 @@ def test_help_lists_every_target(folder):
 )  # fmt: skip
 def test_a_server_listens_on_this_machine_alone(folder, target, database, port):
     for words, expected in (((), port), (("PORT=7001",), 7001)):
-        (server,) = [line for line in make(folder, "-n", target, *words).stdout.splitlines() if "--host" in line]
-        assert "--host 127.0.0.1" in server
-        assert f"--port {expected}" in server
-        assert f'"sqlite:///{folder}/{database}"' in server
+        commands = make(folder, "-n", target, *words).stdout
+        servers = [line for line in commands.splitlines() if "--host" in line]
+        assert servers
+        assert all("--host 127.0.0.1" in server and f"--port {expected}" in server for server in servers)
+        place, _, name = f"{folder}/{database}".rpartition("/")
+        assert f'cd "{place}" &&' in commands
+        assert f" sqlite:///{name}" in servers[0]
 
 
 def test_a_dashboard_without_studies_is_one_line_and_makes_no_database(folder):
