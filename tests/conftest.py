@@ -25,6 +25,11 @@ SIZES = {"mnist": SplitSizes(seed=0, validation=50), "warwick": SplitSizes(seed=
 torch.set_num_threads(1)  # also in fixtures of a session: the number of threads decides the last bits of a result
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Send the cases that a test tries with its reports: see tests/field/cases.py."""
+    item.user_properties += [("field", mark.args) for mark in item.iter_markers("field")]
+
+
 @pytest.fixture(autouse=True)
 def _few_threads() -> None:
     torch.set_num_threads(1)

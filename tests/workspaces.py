@@ -110,9 +110,9 @@ class Workspace:
         return [line.split("'")[1] for line in lines if line.startswith("Running stage")]
 
     def stale(self) -> set[str]:
-        """Return the stages that `dvc status` names."""
+        """Return the stages that `dvc status` names; the published files of `data.dvc` are no stage."""
         lines = self.run("dvc", "status").stdout.splitlines()
-        return {line.removesuffix(":") for line in lines if line.endswith(":") and not line[0].isspace()}
+        return {line[:-1] for line in lines if line.endswith(":") and not line[0].isspace()} - {"data.dvc"}
 
     def results(self) -> dict[str, str]:
         """Return a digest of all that two equal runs must agree in, by file: weights, points of curves, metrics."""

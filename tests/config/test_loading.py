@@ -226,6 +226,7 @@ def test_what_is_not_a_params_file_is_refused_in_one_line(tmp_path, text):
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.field("treeverse/dvc#4658", "line ends of another system")
 def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path, small):
     path = tmp_path / "params.yaml"
     path.write_bytes(b"\xef\xbb\xbf" + SMALL.replace("\n", "\r\n").encode())

@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.workspaces import Workspace
 
-LEFT_OUT = ("results/", "report/", "tests/", "dvc.lock", "data.dvc")
+LEFT_OUT = ("results/", "report/", "tests/", "dvc.lock")
 VARIANT, SEARCHED, STUDY = "warwick-start", "warwick-searched", "lambda"
 SEEDS = {VARIANT: (0, 1), SEARCHED: (0,)}
 TRIALS = 2

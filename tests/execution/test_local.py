@@ -38,6 +38,7 @@ def test_waves_fill_the_cores_and_never_more(jobs, cores, shape):
     assert [(len(wave), threads) for wave, threads in waves(range(jobs), cores)] == shape
 
 
+@pytest.mark.field("thatmattlove/hyperglass#356", "more workers than the container has cores")
 def test_there_are_as_many_workers_as_cores_unless_a_number_is_given():
     assert LocalProcesses().workers == cpu_count()
     assert LocalProcesses(3).workers == 3
@@ -51,11 +52,13 @@ def test_each_job_has_one_thread_where_that_is_asked_for():
     assert LocalProcesses(4, one_thread_each=True).run(torch_jobs.threads, [1, 2], ignore) == [(1, 1), (1, 1)]
 
 
+@pytest.mark.field("pytorch/pytorch#4737", "iterations become slower and slower on the CPU")
 def test_all_threads_of_a_worker_compute_denormal_numbers_as_zero():
     assert torch_jobs.normal_products(None, None) > 0
     assert LocalProcesses(2).run(torch_jobs.normal_products, [None], ignore) == [0]
 
 
+@pytest.mark.field("pytorch/pytorch#21734", "a convolution is forty times as slow once its weights are denormal")
 def test_a_collapsed_network_trains_as_fast_as_a_healthy_one():
     [(healthy, collapsed)] = LocalProcesses(1).run(torch_jobs.seconds_per_step, [None], ignore)
     assert collapsed < 2.2 * healthy  # 3 to 4 times with denormal numbers; the square root of zero is slow itself
@@ -121,6 +124,7 @@ def runs(process):
     return False
 
 
+@pytest.mark.field("pytorch/pytorch#8805", "workers and their memory remain after the main process was killed")
 def test_a_command_that_only_starts_workers_does_not_load_pytorch_and_they_end_when_it_is_killed(tmp_path):
     with command_running("linger", tmp_path) as command:
         jobs.wait_until(lambda: len(workers(tmp_path)) == 2 and (tmp_path / "modules").exists())
@@ -131,6 +135,7 @@ def test_a_command_that_only_starts_workers_does_not_load_pytorch_and_they_end_w
     assert "torch" not in (tmp_path / "modules").read_text().splitlines()
 
 
+@pytest.mark.field("pytorch/pytorch#22924", "Ctrl-C ends in a traceback of every worker")
 def test_the_first_signal_does_not_reach_the_workers_and_the_second_ends_all_at_once(tmp_path):
     with command_running("linger", tmp_path) as command:
         jobs.wait_until(lambda: len(workers(tmp_path)) == 2)

@@ -17,6 +17,7 @@ HELD = "Unable to acquire lock"  # DVC's message, which goes on with who holds i
 
 
 @pytest.mark.system
+@pytest.mark.field("treeverse/dvc#10465", "stages run side by side by two commands fail")
 def test_two_reproductions_a_search_and_the_ui_start_at_once(tmp_path):
     workspace = scenarios.reproduction(40).make(tmp_path / "workspace")
     workspace.run("dvc", "repro", "code", "split")

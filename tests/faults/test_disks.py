@@ -31,6 +31,7 @@ def full_disk():
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+@pytest.mark.field("facebookresearch/metaseq#53", "writing a checkpoint fails and leaves half of it")
 def test_a_full_disk_is_reported_in_one_line_and_the_training_can_be_repeated(params, layout):
     experiment = Experiment("mnist-cnn", shortened(params.variant("mnist-cnn")), 0, layout)
 

@@ -24,6 +24,7 @@ def train_here(workspace) -> None:
     train_all(experiments(params, [scenarios.VARIANT], workspace.layout), LocalProcesses(1), lambda _: None)
 
 
+@pytest.mark.field("nyu-mll/jiant#169", "a crash while a checkpoint is saved leaves one that nothing resumes from")
 def test_a_killed_training_is_resumed_by_the_same_command_to_the_bit(base, tmp_path):
     scenario = scenarios.training(base, ITERATIONS, seeds=1, width=2)
     workspace, undisturbed = scenario.make(tmp_path / "killed"), scenario.make(tmp_path / "undisturbed")
@@ -51,6 +52,7 @@ def test_a_killed_training_is_resumed_by_the_same_command_to_the_bit(base, tmp_p
         pytest.param(lambda base: scenarios.search(base, 10), id="search"),
     ],
 )
+@pytest.mark.field("vllm-project/speculators#739", "killed while it saves, a training resumes from half a checkpoint")
 def test_what_is_killed_at_random_moments_is_finished_by_the_same_command(scenario, base, tmp_path):
     fault = scenario(base).run(tmp_path, kills=2, seed=0)
     assert (fault.tried, fault.survived, fault.points_lost) == (2, 2, 0), fault.note

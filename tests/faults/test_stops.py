@@ -123,6 +123,7 @@ def test_a_command_that_has_not_begun_ends_without_a_traceback(tmp_path, base, s
 
 
 @pytest.mark.system
+@pytest.mark.field("optuna/optuna#485", "trials stay RUNNING after Ctrl-C or kill")
 def test_a_stopped_search_drops_its_trials_and_repeats_them(tmp_path, base):
     scenario = scenarios.search(base, 30)
     workspace = scenario.make(tmp_path / "workspace")
@@ -146,6 +147,7 @@ def test_a_stopped_search_drops_its_trials_and_repeats_them(tmp_path, base):
 
 @pytest.mark.system
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.field("treeverse/dvc#2811", "an interrupted DVC stays busy and locked")
 def test_a_stage_stops_with_the_dvc_that_started_it(tmp_path, base, number):
     workspace = scenarios.reproduction(200).make(tmp_path / "workspace")
     shutil.copytree(base / "out", workspace.root / "out")

@@ -97,6 +97,7 @@ def assert_working_copies_do_not_repeat_a_trial(grid, tmp_path, url, name="study
     assert_each_point_is_complete_once(study, layouts[1], name)
 
 
+@pytest.mark.field("python/cpython#96062", "a pool waits for ever for a worker that was killed")
 def test_a_killed_worker_ends_a_study_and_the_same_command_finishes_it(grid, layout):
     study, url = few(grid, iterations=40), default_url(layout)
     killed = []
@@ -120,11 +121,13 @@ def test_a_killed_worker_ends_a_study_and_the_same_command_finishes_it(grid, lay
     assert [trials.set_index("trial").loc[number, "value"] for number, _ in done] == [value for _, value in done]
 
 
+@pytest.mark.field("optuna/optuna#2950", "several processes of one machine on one SQLite file")
 def test_working_copies_that_share_a_file_do_not_repeat_a_trial(grid, tmp_path):
     assert_working_copies_do_not_repeat_a_trial(grid, tmp_path, f"sqlite:///{tmp_path}/shared.db")
 
 
 @pytest.mark.system
+@pytest.mark.field("optuna/optuna#1532", "trials of killed processes stay RUNNING, and fewer new ones start")
 def test_everything_killed_in_the_middle_of_trials_is_finished_by_the_same_command(grid, layout):
     view, first = View(grid, layout), start(layout)
     wait_for(lambda: view.states["COMPLETE"] and view.states["RUNNING"])
@@ -149,6 +152,7 @@ def test_a_stopped_study_is_finished_by_the_same_command(grid, layout, number):
 
 
 @pytest.mark.system
+@pytest.mark.field("optuna/optuna#4621", "two processes that create the tables at once fail")
 def test_two_commands_that_start_on_nothing_share_the_work(grid, layout):
     for process in [start(layout), start(layout)]:
         finish(process)

@@ -185,6 +185,7 @@ def test_no_test_file_is_opened(grid, search, layout):
     assert not [path for path in below if "test" in path.removeprefix(str(layout.root))]
 
 
+@pytest.mark.field("himkt/allennlp-optuna#49", "a loss that is not a number ends the whole search")
 def test_a_diverged_trial_is_recorded_and_the_others_continue(grid, search):
     trials = search(small(grid, space=rates(1e30, 0.01), trials=2)).table("trials")
     assert trials["state"].tolist() == ["failed", "complete"]
@@ -220,6 +221,7 @@ def test_a_point_without_a_network_is_a_failed_trial_with_one_line(grid, search,
     assert trials.loc[3, "error"] == expected
 
 
+@pytest.mark.field("optuna/optuna#2151", "a resumed study ends in ValueError: No trials are completed yet")
 def test_a_study_of_which_no_trial_is_complete_is_an_error(grid, search, layout):
     with pytest.raises(RunError, match="no trial of study 'study' is complete: DivergedError: the .* loss is nan"):
         search(small(grid, space=rates(1e30), trials=1))

@@ -191,6 +191,7 @@ def test_a_file_that_is_no_database_is_one_line(one, search, layout):
 
 
 @pytest.mark.parametrize("function", ["dl4ia.search.score.fit_network", "dl4ia.search.run.enqueue"])
+@pytest.mark.field("optuna/optuna#6036", "a storage error of one process, with a traceback that names no cause")
 def test_a_database_that_fails_while_a_study_runs_is_one_line(one, search, layout, monkeypatch, function):
     monkeypatch.setattr(function, lambda *_: (layout.root / "studies.db").write_bytes(b"corrupt" * 10_000))
     with pytest.raises(RunError, match="no study can be kept at sqlite:.*"):

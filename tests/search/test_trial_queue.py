@@ -58,12 +58,14 @@ def test_a_trial_whose_worker_was_killed_as_it_took_it_is_repeated_at_once(two, 
     assert sorted(map(tuple, complete[POINT].to_numpy())) == [("l2", 0.0), ("l2", 0.001)]
 
 
+@pytest.mark.field("optuna/optuna#6283", "after a crash the interrupted trial is not repeated")
 def test_a_trial_whose_process_has_ended_is_repeated_at_once(two, stored, search):
     run_elsewhere(stored, ENDED)
     assert search(two).table("trials")["state"].tolist() == ["failed", "complete", "complete"]
 
 
 @pytest.mark.parametrize(("silent", "state"), [(GRACE + 1, "failed"), (GRACE - 60, "running")])
+@pytest.mark.field("optuna/optuna#3215", "trials of a job that the cluster has killed have to be removed by hand")
 def test_a_trial_of_another_machine_is_failed_once_its_heartbeat_has_stopped(stored, silent, state):
     trial = run_elsewhere(stored, "elsewhere/1/1.0")
     beat(stored, silent)
@@ -71,11 +73,13 @@ def test_a_trial_of_another_machine_is_failed_once_its_heartbeat_has_stopped(sto
     assert stored.trials[trial.number].state == STATES[state]
 
 
+@pytest.mark.field("optuna/optuna#820", "database is locked")
 def test_a_living_trial_may_wait_for_the_database_as_long_as_a_writer_waits(stored):
     busy = stored.storage.engine_kwargs["connect_args"]["timeout"]
     assert stored.storage.grace_period > 2 * busy + stored.storage.heartbeat_interval
 
 
+@pytest.mark.field("optuna/optuna#2705", "an interrupted trial is resumed with other hyperparameters")
 def test_a_dropped_trial_is_queued_once_with_its_parameters_and_without_its_attributes(stored):
     trial = run_elsewhere(stored, this_process())
     trial.suggest_categorical(POINT[0], ["l2", "weight-decay"])
@@ -86,6 +90,7 @@ def test_a_dropped_trial_is_queued_once_with_its_parameters_and_without_its_attr
     assert (stored.trials[2].params, stored.trials[2].user_attrs) == ({POINT[0]: "l2"}, {})
 
 
+@pytest.mark.field("optuna/optuna#1641", "a preempted trial's parameters are never tried again, or for ever")
 def test_a_trial_that_kills_every_worker_is_given_up(grid, layout, monkeypatch):
     monkeypatch.setattr("dl4ia.search.trial_queue._RETRIES", 2)
     one = small(grid, trials=1)

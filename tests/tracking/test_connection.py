@@ -58,6 +58,7 @@ def test_creating_a_database_disables_no_logger_of_this_project():
 @pytest.mark.parametrize(
     "address", ["localhost:5000", "htp://localhost:5000", "ftp://localhost/x", "file:///tmp/mlruns", "./mlruns"]
 )
+@pytest.mark.field("mlflow/mlflow#4", "a tracking address that MLflow cannot use")
 def test_an_address_that_cannot_work_is_not_promised_to_work_later(tmp_path, monkeypatch, address):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     with pytest.raises(TrackerError) as caught:
@@ -76,6 +77,7 @@ def test_a_server_that_is_no_mlflow_is_a_wrong_address(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.field("mlflow/mlflow#11551", "a proxy in between answers 403")
 def test_a_server_that_wants_a_password_is_told_apart(tmp_path, monkeypatch, status):
     with answering(status) as address:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
@@ -109,6 +111,7 @@ def test_the_default_is_a_database_at_the_root_of_the_working_copy(tmp_path):
     assert address_of(Layout(tmp_path)) == f"sqlite:///{tmp_path}/mlflow.db"
 
 
+@pytest.mark.field("mlflow/mlflow#6445", "a deleted experiment blocks its name")
 def test_an_experiment_that_was_deleted_is_named_with_the_command_that_restores_it(short, layout):
     publish([], layout)
     tracker = connect(layout)
@@ -136,6 +139,7 @@ def test_what_one_record_has_wrong_is_no_outage(layout):
     assert not isinstance(caught.value, OutageError)
 
 
+@pytest.mark.field("mlflow/mlflow#3144", "the folder was moved, artifacts are looked for at the old place")
 def test_a_working_copy_that_was_moved_does_not_write_to_the_old_folder(layout, tmp_path):
     connect(layout).update(finished(0.9))
     moved = Layout(tmp_path / "moved")

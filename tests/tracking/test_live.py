@@ -135,6 +135,7 @@ def test_a_view_that_cannot_be_read_is_reported_and_the_others_are_shown(layout,
     assert messages(caplog) == ["not tracked, which changes nothing else: bad: status.json is damaged"]
 
 
+@pytest.mark.field("mlflow/mlflow#5917", "a refused connection ends the training")
 def test_a_tracker_that_is_not_available_is_reported_once_and_costs_the_training_nothing(
     params, layout, monkeypatch, caplog
 ):

@@ -55,6 +55,7 @@ def test_any_number_of_images_is_taken(model, expected, count):
     torch.testing.assert_close(model(torch.from_numpy(images[:count])), logits[:count])
 
 
+@pytest.mark.field("mlflow/mlflow#9680", "the logged model refuses its input for the type of its numbers")
 def test_mlflows_own_interface_takes_raw_images_of_the_type_of_the_data(public, address, expected):
     images, logits = expected
     assert images.dtype == np.uint8

@@ -62,6 +62,7 @@ class TestTracker:
         ],
         ids=["all", "weights", "points", "parameters", "fewer points"],
     )
+    @pytest.mark.field("everycure-org/matrix#538", "running a stage again clashes with its earlier run")
     def test_a_run_that_was_trained_again_is_replaced_and_nothing_of_the_first_remains(self, storage, again):
         storage.open().update(finished(0.9, 0.5, files={"confusion.csv": b"old"}))
         storage.open().update(again)
@@ -85,6 +86,7 @@ class TestTracker:
         assert storage.contents()["fc/seed-0"].points == {"curve/train_loss": {1: [0.8]}}
         assert storage.contents()["fc/seed-0"].metrics == {}
 
+    @pytest.mark.field("mlflow/mlflow#4248", "points between checkpoint and interruption are logged twice")
     def test_a_run_that_is_resumed_from_an_earlier_point_keeps_its_points(self, storage):
         tracker = storage.open()
         for record in (running(0.9, 0.5, 0.4), running(0.9), running(0.9, 0.5)):
@@ -99,6 +101,7 @@ class TestTracker:
         assert storage.contents()["fc/seed-0"].state == state
         assert storage.contents()["fc/seed-0"].tags["error"] == "RuntimeError: out of memory"
 
+    @pytest.mark.field("mlflow/mlflow#3228", "a resumed run keeps the state of its end")
     def test_a_run_that_failed_and_was_resumed_has_no_error(self, storage):
         storage.open().update(running(0.9, state="failed", error="RuntimeError: out of memory"))
         storage.open().update(finished(0.9, 0.5))
@@ -123,6 +126,7 @@ class TestTracker:
             tracker.update(trial)
         assert storage.contents()["study/trial-0"].parent == "study"
 
+    @pytest.mark.field("NVIDIA-NeMo/Automodel#2231", "a run that crashed or was killed does not look so")
     def test_runs_of_processes_that_have_ended_are_stopped(self, storage):
         tracker = storage.open()
         tracker.update(running(0.9, key="1", name="killed", process=GONE))

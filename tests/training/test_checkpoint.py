@@ -152,6 +152,7 @@ def poison(path):
 
 
 @pytest.mark.parametrize("harm", [cut, flip, empty, forge, poison])
+@pytest.mark.field("bghira/SimpleTuner#2613", "the latest checkpoint is damaged, and the training does not start")
 def test_a_damaged_checkpoint_is_reported_and_the_one_before_is_used(tmp_path, harm, caplog, monkeypatch):
     monkeypatch.chdir(tmp_path)
     interrupted(tmp_path, 7)
@@ -168,6 +169,7 @@ def test_a_damaged_checkpoint_is_reported_and_the_one_before_is_used(tmp_path, h
 
 
 @pytest.mark.parametrize("harm", [cut, forge])
+@pytest.mark.field("StrongResearch/isc-demos#3", "an empty checkpoint: EOFError, ran out of input")
 def test_without_a_readable_checkpoint_it_starts_from_the_beginning(tmp_path, harm):
     interrupted(tmp_path, 7)
     for path in tmp_path.glob("*.checkpoint"):

@@ -1,0 +1,140 @@
+"""Odd surroundings: inherited settings, names of folders and limits under which a command works as always."""
+
+import os
+import shlex
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.workspaces import Workspace, differing, with_data
+
+pytestmark = pytest.mark.system
+
+NAME = "mnist-fc"
+COMMANDS = f"dl4ia train {NAME} && dl4ia evaluate {NAME} && dl4ia report && dl4ia publish"
+
+
+def shorten(content: dict) -> None:
+    """Leave one variant and one seed, for a few iterations."""
+    content["variants"] = {NAME: content["variants"][NAME]}
+    content["seeds"], content["split"] = {"mnist": [0]}, {"mnist": content["split"]["mnist"]}
+    content["defaults"]["mnist"] |= {"iterations": 4, "evaluate_every": 2}
+    content["studies"], content["searched"], content["ensembles"] = {}, {}, {}
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory) -> Path:
+    return with_data(tmp_path_factory.mktemp("surroundings") / "base").root
+
+
+@pytest.fixture(scope="module")
+def expected(base, tmp_path_factory) -> dict[str, str]:
+    """What the commands leave where nothing is odd."""
+    workspace = fresh(base, tmp_path_factory.mktemp("usual") / "copy")
+    workspace.run("sh", "-c", COMMANDS)
+    return workspace.results()
+
+
+def fresh(base: Path, root: Path) -> Workspace:
+    return Workspace.of(base, ["params.yaml", "out"], root, shorten)
+
+
+def works(workspace: Workspace, expected: dict[str, str], command: str = COMMANDS, **variables: str) -> None:
+    """Run the commands, which leave what they always leave and complain of nothing."""
+    ended = workspace.run("sh", "-c", command, **variables)
+    assert "Traceback" not in ended.stderr
+    assert "not tracked" not in ended.stderr
+    assert differing(workspace.results(), expected) == 0
+    assert (workspace.root / "report" / "report.md").exists()
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        pytest.param(
+            {"MPLBACKEND": "module://matplotlib_inline.backend_inline"},
+            marks=pytest.mark.field("rmaphoh/AutoMorph#12", "a notebook's MPLBACKEND ends every command that draws"),
+            id="MPLBACKEND",
+        ),
+        pytest.param(
+            {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"},
+            marks=pytest.mark.field("alexjc/neural-enhance#199", "a terminal that is ASCII ends a training"),
+            id="ascii",
+        ),
+        pytest.param(
+            {"GIT_DIR": "/nowhere/.git", "GIT_WORK_TREE": "/nowhere", "GIT_INDEX_FILE": "/nowhere/index"},
+            marks=pytest.mark.field("RichiH/vcsh#206", "git commands of a hook are about the hook's repository"),
+            id="GIT_DIR",
+        ),
+        pytest.param(
+            {"HOME": "/nowhere", "XDG_CACHE_HOME": "", "XDG_CONFIG_HOME": ""},
+            marks=pytest.mark.field("matplotlib/matplotlib#18011", "the home folder cannot be written"),
+            id="HOME",
+        ),
+        pytest.param({"TMPDIR": "/nowhere", "TERM": "dumb", "COLUMNS": "1"}, id="terminal"),
+        pytest.param({"PYTHONOPTIMIZE": "2", "PYTHONHASHSEED": "17", "OMP_NUM_THREADS": "7"}, id="python"),
+        pytest.param(
+            {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9", "ALL_PROXY": "http://[::1]:9"},
+            id="proxy",
+        ),
+    ],
+)
+def test_inherited_variables_change_nothing(base, expected, tmp_path, variables):
+    works(fresh(base, tmp_path / "copy"), expected, **variables)
+
+
+@pytest.mark.field("mlflow/mlflow#4879", "artifacts in folders whose names have special characters")
+@pytest.mark.parametrize("name", ["mein projekt ü", "100%25 #1?a=b&c", "it's; $HOME"])
+def test_a_working_copy_may_have_any_name(base, expected, tmp_path, name):
+    workspace = fresh(base, tmp_path / name)
+    works(workspace, expected)
+    assert {"mlflow.db", "mlartifacts"} <= {path.name for path in workspace.root.iterdir()}
+    assert any((workspace.root / "mlartifacts").rglob("MLmodel"))
+    assert {path.name for path in tmp_path.iterdir()} == {name}
+
+
+@pytest.mark.field("datalad/datalad#7438", "a working copy that is reached through a link is another one")
+def test_a_working_copy_may_be_reached_through_a_link(base, expected, tmp_path):
+    workspace = fresh(base, tmp_path / "copy")
+    (tmp_path / "link").symlink_to(workspace.root)
+    linked = Workspace(tmp_path / "link")
+    linked.run("sh", "-c", COMMANDS)
+    works(workspace, expected, "dl4ia publish && dl4ia report")
+
+
+@pytest.mark.field("python/cpython#80235", "workers are started for cores that the process may not use")
+def test_one_core_has_one_worker_at_a_time(base, expected, tmp_path):
+    core = min(os.sched_getaffinity(0))
+    works(fresh(base, tmp_path / "copy"), expected, f"taskset -c {core} sh -c {shlex.quote(COMMANDS)}")
+
+
+@pytest.mark.field("pytorch/pytorch#11201", "too many open files while workers send their results")
+def test_few_open_files_are_enough(base, expected, tmp_path):
+    works(fresh(base, tmp_path / "copy"), expected, f"ulimit -n 64; {COMMANDS}")
+
+
+def test_no_standard_input_is_needed(base, expected, tmp_path):
+    works(fresh(base, tmp_path / "copy"), expected, f"({COMMANDS}) <&-")
+
+
+@pytest.mark.field("python/cpython#90650", "a listing that is piped into head ends in a traceback")
+@pytest.mark.parametrize("command", ["dl4ia list", "dl4ia --help", "python -m pipeline.report"])
+def test_a_reader_that_has_seen_enough_is_no_error(base, tmp_path, command):
+    workspace = fresh(base, tmp_path / "copy")
+    ended = workspace.run("bash", "-c", f"{command} | true; exit ${{PIPESTATUS[0]}}", check=False)
+    assert "Traceback" not in ended.stderr
+    assert "Exception" not in ended.stderr
+    assert ended.returncode in {0, 1, 128 + signal.SIGPIPE}
+
+
+@pytest.mark.field("mlflow/mlflow#2379", "a program that needs git where there is none")
+def test_git_is_not_needed(base, expected, tmp_path):
+    folders = [folder for folder in os.environ["PATH"].split(os.pathsep) if not (Path(folder) / "git").exists()]
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for tool in ("sh", "dl4ia"):
+        found = subprocess.run(["which", tool], capture_output=True, text=True, check=True)
+        (tools / tool).symlink_to(found.stdout.strip())
+    works(fresh(base, tmp_path / "copy"), expected, PATH=os.pathsep.join([str(tools), *folders]))
