@@ -5,12 +5,15 @@ REV ?= HEAD
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 
+# $(call free,PORT): end in a line if something listens there.
+free = if (: < /dev/tcp/127.0.0.1/$(1)) 2> /dev/null; \
+	then echo "port $(1) is in use: choose another one, such as PORT=$$(($(1) + 1))" >&2; exit 1; fi
 # Addresses of databases are relative, so that a folder may have any name.
 # $(call mlflow,FOLDER): the MLflow UI on the runs of a folder, for this machine alone.
-mlflow = cd "$(1)" && mlflow server --host 127.0.0.1 --port $(or $(PORT),5000) --workers 1 --backend-store-uri sqlite:///mlflow.db
+mlflow = $(call free,$(or $(PORT),5000)); cd "$(1)" && mlflow server --host 127.0.0.1 --port $(or $(PORT),5000) --workers 1 --backend-store-uri sqlite:///mlflow.db
 # $(call dashboard,FOLDER): optuna-dashboard on the studies of a folder; optuna would create an empty database.
 dashboard = if cd "$(1)" && [ -f studies.db ]; \
-	then optuna-dashboard sqlite:///studies.db --host 127.0.0.1 --port $(or $(PORT),8080); \
+	then $(call free,$(or $(PORT),8080)); optuna-dashboard sqlite:///studies.db --host 127.0.0.1 --port $(or $(PORT),8080); \
 	else echo "no study has been run here: dl4ia search STUDY" >&2; exit 1; fi
 
 # uv takes packages from where pip is configured to, unless it is configured itself; neither installs elsewhere.
@@ -31,13 +34,14 @@ setup: .venv/ready ## make .venv with all that is needed
 	$(pip) install --quiet uv
 	$(uv) install --quiet --compile-bytecode --python .venv/bin/python -r requirements.lock
 	$(uv) install --quiet --python .venv/bin/python --no-deps --editable .
+	.venv/bin/python -m pipeline.offline_plots
 	@touch $@
 
 demo: setup ## the whole pipeline, small, in out/demo
 	python -m pipeline.demo
 
 demo-ui: setup ## the MLflow UI on the demo's runs (PORT=5000)
-	$(call mlflow,$(CURDIR)/out/demo)
+	@$(call mlflow,$(CURDIR)/out/demo)
 
 demo-dashboard: setup ## optuna-dashboard on the demo's study (PORT=8080)
 	@$(call dashboard,$(CURDIR)/out/demo)

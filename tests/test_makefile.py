@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
 
 import pytest
@@ -48,6 +49,19 @@ def test_a_server_listens_on_this_machine_alone(folder, target, database, port):
         place, _, name = f"{folder}/{database}".rpartition("/")
         assert f'cd "{place}" &&' in commands
         assert f" sqlite:///{name}" in servers[0]
+
+
+@pytest.mark.field("mlflow/mlflow#5673", "the port of the UI is in use")
+@pytest.mark.parametrize(("target", "database"), [("demo-ui", "mlflow.db"), ("demo-dashboard", "studies.db")])
+def test_a_port_that_is_in_use_is_one_line(folder, target, database):
+    (folder / "out" / "demo").mkdir(parents=True)
+    (folder / "out" / "demo" / database).touch()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        ended = make(folder, target, f"PORT={port}")
+    assert ended.returncode
+    line = f"port {port} is in use: choose another one, such as PORT={port + 1}"
+    assert ended.stderr.splitlines()[0] == line
 
 
 def test_a_dashboard_without_studies_is_one_line_and_makes_no_database(folder):

@@ -226,6 +226,14 @@ def test_what_is_not_a_params_file_is_refused_in_one_line(tmp_path, text):
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.field("hiyouga/LlamaFactory#4014", "a learning rate of 2e-5 is read as text")
+@pytest.mark.parametrize("written", ["1e-3", "1E-3", "1.0e-3", "0.001"])
+def test_numbers_may_be_written_with_an_exponent(tmp_path, written):
+    path = tmp_path / "params.yaml"
+    path.write_text(SMALL.replace("learning_rate: 0.01", f"learning_rate: {written}"))
+    assert config.load(path, tmp_path).variants["digits"].settings.optimizer.learning_rate == 0.001
+
+
 @pytest.mark.field("treeverse/dvc#4658", "line ends of another system")
 def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path, small):
     path = tmp_path / "params.yaml"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.workspaces import Workspace
+from tests.workspaces import Change, Workspace
 
 LEFT_OUT = ("results/", "report/", "tests/", "dvc.lock")
 VARIANT, SEARCHED, STUDY = "warwick-start", "warwick-searched", "lambda"
@@ -29,13 +29,13 @@ def shorten(content: dict) -> None:
     content["ensembles"] = {}
 
 
-def project(root: Path) -> Workspace:
-    """Return a committed copy of the project, short, in which nothing has been run."""
+def project(root: Path, change: Change = shorten) -> Workspace:
+    """Return a committed copy of the project, with fewer and shorter experiments, in which nothing has been run."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True, text=True
     )
     names = [name for name in listed.stdout.split("\0") if name and not name.startswith(LEFT_OUT)]
-    workspace = Workspace.of(ROOT, [name for name in names if (ROOT / name).exists()], root, shorten)
+    workspace = Workspace.of(ROOT, [name for name in names if (ROOT / name).exists()], root, change)
     workspace.run("git", "init", "-q")
     workspace.commit("Small")
     return workspace

@@ -112,6 +112,21 @@ def test_what_a_temporary_copy_records_in_databases_stays(workspace):
     assert len(optuna.load_study(study_name=STUDY, storage=database).trials) == before + 1
 
 
+@pytest.mark.field("treeverse/dvc#1599", "what is written to a file that is linked to the cache corrupts the cache")
+def test_links_to_the_cache_are_replaced_and_not_written_through(workspace):
+    workspace.run("dvc", "config", "cache.type", "hardlink")
+    workspace.run("dvc", "checkout", "--relink")
+    assert weights(workspace).stat().st_nlink > 1
+    workspace.edit_params(lambda content: content["defaults"]["warwick"].update(iterations=3, evaluate_every=3))
+    workspace.run("dl4ia", "train", VARIANT)
+    workspace.run("dl4ia", "evaluate", VARIANT)
+    workspace.run("dl4ia", "search", STUDY)
+    cached = [path for path in (workspace.root / ".dvc" / "cache" / "files" / "md5").rglob("*") if path.is_file()]
+    assert len(cached) > 10
+    for path in cached:
+        assert hashlib.md5(path.read_bytes()).hexdigest() == f"{path.parent.name}{path.name}".removesuffix(".dir")
+
+
 def test_a_worktree_runs_its_own_code_and_the_command_of_another_refuses(workspace, tmp_path):
     other = Workspace(tmp_path / "worktree")
     workspace.run("git", "worktree", "add", "-q", str(other.root))

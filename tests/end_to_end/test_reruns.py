@@ -133,3 +133,14 @@ def test_an_ensemble_is_evaluated_and_nothing_is_trained(workspace):
     shown = json.loads(workspace.run("dvc", "metrics", "show", "--json").stdout)[""]["data"]
     assert shown["results/warwick-both/metrics.json"]["data"]["runs"] == 1
     assert workspace.repro() == []
+
+
+def test_there_may_be_no_study(workspace):
+    def change(content):
+        content["studies"], content["searched"] = {}, {}
+
+    workspace.edit_params(change)
+    assert workspace.repro() == ["code", "report"]
+    assert not (workspace.root / "results" / "search").exists()
+    assert workspace.layout.result(VARIANT).record().name == VARIANT
+    assert not pd.read_csv(workspace.root / "results" / "trials.csv")["study"].any()

@@ -1,6 +1,7 @@
 """A fresh clone without remote, data and anything trained: what its committed text is good for."""
 
 import json
+import re
 
 import pytest
 
@@ -29,10 +30,14 @@ def test_metrics_can_be_shown_and_compared(clone):
     assert not difference.stderr
 
 
-def test_plots_have_training_and_validation_curves(clone):
+@pytest.mark.field("treeverse/dvc#5679", "plots are blank without a network")
+def test_plots_have_training_and_validation_curves_and_need_no_network(clone):
+    clone.run("python", "-m", "pipeline.offline_plots")  # as the set-up does
     shown = clone.run("dvc", "plots", "show")
     assert "file://" in shown.stdout
     page = (clone.root / "dvc_plots" / "index.html").read_text()
+    (script,) = re.findall(r'<script src="(\.\./[^"]*)">', page)
+    assert "window.vegaEmbed=" in (clone.root / "dvc_plots" / script).read_text()
     for name in SEEDS:
         assert f'"text": "{name}"' in page
     assert page.count('"validation/loss": "') > 4

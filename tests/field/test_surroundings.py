@@ -46,6 +46,7 @@ def works(workspace: Workspace, expected: dict[str, str], command: str = COMMAND
     ended = workspace.run("sh", "-c", command, **variables)
     assert "Traceback" not in ended.stderr
     assert "not tracked" not in ended.stderr
+    assert "\r" not in ended.stdout + ended.stderr
     assert differing(workspace.results(), expected) == 0
     assert (workspace.root / "report" / "report.md").exists()
 
@@ -113,6 +114,15 @@ def test_one_core_has_one_worker_at_a_time(base, expected, tmp_path):
 @pytest.mark.field("pytorch/pytorch#11201", "too many open files while workers send their results")
 def test_few_open_files_are_enough(base, expected, tmp_path):
     works(fresh(base, tmp_path / "copy"), expected, f"ulimit -n 64; {COMMANDS}")
+
+
+@pytest.mark.field("tqdm/tqdm#750", "progress bars fill the log of a command without a terminal")
+def test_a_log_has_the_results_and_no_progress_bars(base, expected, tmp_path):
+    works(fresh(base, tmp_path / "copy"), expected, f"({COMMANDS}) > log 2>&1")
+    log = (tmp_path / "copy" / "log").read_text()
+    assert "test accuracy" in log
+    assert "\r" not in log
+    assert "%" not in log
 
 
 def test_no_standard_input_is_needed(base, expected, tmp_path):

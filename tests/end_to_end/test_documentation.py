@@ -1,0 +1,121 @@
+"""The commands of README.md, as printed, in a fresh clone with small settings."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.conftest import ROOT
+from tests.end_to_end.conftest import project
+from tests.workspaces import Workspace, wait_until
+
+pytestmark = pytest.mark.system
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+ROW = re.search(r"```yaml\n(  mnist-wide:.*?)```", README, re.DOTALL)
+PLACES = {"/some/shared/folder": "remote", "/folder/with/mnist/and/warwick": "mirror"}
+ELSEWHERE = {"make demo": "python -m pipeline.demo"}  # which test_demo.py runs
+SERVERS = {"make dashboard": "http://127.0.0.1:8080"}
+COLLEAGUE = "a colleague"
+VARIANTS, STUDIES = ("mnist-cnn", "warwick-start"), ("lambda", "widths", "joint")
+
+
+def shorten(content: dict) -> None:
+    """Keep what README.md names, for a few iterations of the stand-in."""
+    content["data"]["source"] = "stand-in"
+    content["seeds"] = {"mnist": [0], "warwick": [0]}
+    content["variants"] = {name: content["variants"][name] for name in VARIANTS}
+    for task in ("mnist", "warwick"):
+        content["defaults"][task] |= {"iterations": 4, "evaluate_every": 2}
+    for name in STUDIES:
+        study = content["studies"][name]
+        study |= {"trials": 2, "iterations": 2, "evaluate_every": 1, "sampler": {"kind": "random"}}
+        study["objective"] = {"kind": "split", "strategy": "random"}
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory) -> Workspace:
+    """A clone of a repository that has the project, set up as by `make setup`."""
+    folder = tmp_path_factory.mktemp("readme")
+    original = project(folder / "original", shorten)
+    original.run("git", "clone", "-q", "--bare", ".", str(folder / "shared.git"))
+    return set_up(folder / "shared.git", folder / "clone")
+
+
+def set_up(repository: Path, root: Path) -> Workspace:
+    subprocess.run(["git", "clone", "-q", repository, root], check=True)
+    (root / ".venv").mkdir()
+    (root / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
+    (root / ".venv" / "ready").touch()
+    return Workspace(root)
+
+
+def commands() -> list[tuple[str, str]]:
+    """Return each command of the blocks, with its remark."""
+    lines = [line.partition("# ") for block in BLOCKS for line in block.splitlines()]
+    return [(command.strip(), remark.strip()) for command, _, remark in lines if command.strip()]
+
+
+def test_every_command_runs_as_printed(workspace):
+    colleague = None
+    for printed, remark in commands():
+        command = printed
+        for place, folder in PLACES.items():
+            command = command.replace(place, str(workspace.root.parent / folder))
+        if printed in ELSEWHERE:
+            assert ELSEWHERE[printed] in shell(workspace, f"make -n {printed.removeprefix('make ')}")
+        elif printed in SERVERS:
+            serves(workspace, command, SERVERS[printed])
+        elif remark.startswith(COLLEAGUE):
+            colleague = set_up(workspace.root.parent / "shared.git", workspace.root.parent / "colleague")
+            shell(colleague, command)
+        else:
+            shell(workspace, command)
+    assert colleague is not None
+    assert colleague.results() == workspace.results()
+    assert colleague.run("git", "status", "--porcelain", "results").stdout == ""
+
+
+def test_the_row_of_a_variant_can_be_pasted(workspace):
+    path = workspace.root / "params.yaml"
+    text = path.read_text()
+    path.write_text(text.replace("  warwick-start:\n", f"{ROW[1]}  warwick-start:\n", 1))
+    assert workspace.repro("evaluate@mnist-wide") == ["train@mnist-wide", "evaluate@mnist-wide"]
+    assert workspace.layout.run("mnist-wide", 0).config().settings["network"]["feature_maps"] == [16, 32, 64]
+
+
+def test_a_key_of_the_defaults_is_added_to_one_row_and_changes_no_other_line(workspace):
+    workspace.run("git", "stash")
+    (option,) = re.findall(r"`-S '(\+\+[^`]*)'`", README)
+    workspace.run("dvc", "exp", "run", "-S", option, "evaluate@mnist-cnn")
+    changed = workspace.run("git", "diff", "--unified=0", "params.yaml").stdout.splitlines()
+    assert len([line for line in changed if line.startswith(("+ ", "- "))]) == 2
+    assert workspace.layout.run("mnist-cnn", 0).history()["step"].max() == 500
+
+
+def shell(workspace: Workspace, command: str) -> str:
+    names = [f"GIT_{who}_{what}" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")]
+    return workspace.run("bash", "-c", command, **dict.fromkeys(names, "test@example.org")).stdout
+
+
+def serves(workspace: Workspace, command: str, address: str) -> None:
+    """Start a server, and stop it as soon as it has answered."""
+    server = workspace.start("bash", "-c", command)
+    try:
+        assert wait_until(lambda: answers(address), 120)
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.communicate()
+
+
+def answers(address: str) -> bool:
+    try:
+        return requests.get(address, timeout=5).ok
+    except requests.RequestException:
+        return False
