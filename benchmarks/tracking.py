@@ -27,7 +27,7 @@ from joblib import cpu_count
 from dl4ia import config
 from dl4ia.execution.local import LocalProcesses
 from dl4ia.runs.layout import Layout
-from dl4ia.runs.train import Progress, experiments, train_all
+from dl4ia.runs.train import Moved, Progress, experiments, train_all
 from dl4ia.tracking.live import Live
 from dl4ia.tracking.runs import RunView
 from tests.faults.servers import Server
@@ -109,8 +109,8 @@ def _train(address: str | None) -> Cost:
         starter, everything = _cpu(resource.RUSAGE_SELF), _cpu_of_all()
         with Live(layout) if address else nullcontext() as live:
 
-            def observe(progress: Progress) -> None:
-                if live is not None:
+            def observe(progress: Progress | Moved) -> None:
+                if live is not None and isinstance(progress, Progress):
                     live(RunView(progress.experiment))
 
             train_all(todo, LocalProcesses(), observe)

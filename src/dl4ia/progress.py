@@ -1,5 +1,6 @@
 """Progress on the terminal: a bar for each run or study, nothing where the output is no terminal."""
 
+import math
 import time
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -8,7 +9,8 @@ from typing import TYPE_CHECKING, Never, Self
 from tqdm import tqdm
 
 if TYPE_CHECKING:
-    from dl4ia.runs.train import Experiment, Progress
+    from dl4ia.runs.evaluate import Measured
+    from dl4ia.runs.train import Experiment, Moved, Progress
     from dl4ia.search.run import SearchProgress
 
 _BAR = "{desc} {percentage:3.0f}% {bar} {postfix} [{elapsed}<{remaining}]"  # on 80 columns too
@@ -32,24 +34,34 @@ class RunBars:
         for bar in self._bars.values():
             bar.close()
 
-    def __call__(self, progress: "Progress") -> None:
+    def at_point(self, progress: "Progress") -> None:
         """Move the bar of a training to its newest point, or close it."""
         experiment, point = progress.experiment, progress.point
-        run = experiment.name, experiment.seed
-        if point is None:
-            if run in self._bars:
-                self._bars.pop(run).close()
-            status = experiment.run.status()
-            if status.state == "diverged":
-                tqdm.write(f"{experiment.name}, seed {experiment.seed} diverged: {status.error}")
+        if point is not None:
+            self._bar_of(experiment).set_postfix_str(_newest(point.metrics), refresh=False)
+            self._move(experiment, point.step, point.seconds)
             return
+        run = experiment.name, experiment.seed
+        if run in self._bars:
+            self._bars.pop(run).close()
+        status = experiment.run.status()
+        if status.state == "diverged":
+            tqdm.write(f"{experiment.name}, seed {experiment.seed} diverged: {status.error}")
+
+    def between_points(self, moved: "Moved") -> None:
+        """Move the bar of a training that is between two points."""
+        self._move(moved.experiment, moved.step, moved.seconds)
+
+    def _move(self, experiment: "Experiment", step: int, seconds: float) -> None:
+        bar = self._bar_of(experiment)
+        bar.start_t, bar.n = time.time() - seconds, step
+        bar.refresh()
+
+    def _bar_of(self, experiment: "Experiment") -> "tqdm[Never]":
+        run = experiment.name, experiment.seed
         if run not in self._bars:
             self._bars[run] = self._opened(experiment)
-        bar = self._bars[run]
-        bar.start_t = time.time() - point.seconds
-        bar.set_postfix_str(_newest(point.metrics), refresh=False)
-        bar.n = point.step
-        bar.refresh()
+        return self._bars[run]
 
     def _opened(self, experiment: "Experiment") -> "tqdm[Never]":
         taken = {-bar.pos for bar in self._bars.values()}
@@ -64,10 +76,13 @@ class RunBars:
 
 
 class StudyBar:
-    """How many trials of a study have ended, the best value so far, and the time left."""
+    """How many trials of a study have ended, the best value so far, and the time left.
+
+    The bar also moves while trials are under way.
+    """
 
     def __init__(self, name: str) -> None:
-        self._bar: tqdm[Never] = tqdm(desc=name, unit="trial", disable=None)
+        self._bar: tqdm[Never] = tqdm(desc=name, bar_format=_BAR, disable=None)
 
     def __enter__(self) -> Self:
         return self
@@ -81,9 +96,34 @@ class StudyBar:
         """Move the bar; the first call says where an earlier search had stopped."""
         if self._bar.total is None:
             self._bar.total = progress.trials
-            self._bar.initial = self._bar.n = progress.ended
-        self._bar.set_postfix_str(f"best {progress.best:.3f}", refresh=False)
-        self._bar.update(progress.ended - self._bar.n)
+            self._bar.initial = progress.ended
+        best = "" if math.isnan(progress.best) else f", best {progress.best:.3f}"
+        self._bar.set_postfix_str(f"{progress.ended} of {progress.trials} trials{best}", refresh=False)
+        self._bar.n = progress.ended + progress.under_way
+        self._bar.refresh()
+
+
+class EvaluationBar:
+    """How many runs of a variant have been measured."""
+
+    def __init__(self, name: str) -> None:
+        self._bar: tqdm[Never] = tqdm(desc=f"measuring {name}", bar_format=_BAR, disable=None, leave=False)
+        self._done: dict[int, float] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.close()
+
+    def __call__(self, measured: "Measured") -> None:
+        """Move the bar after a part of a run has been measured."""
+        self._done[measured.seed] = measured.done
+        self._bar.total, self._bar.n = measured.runs, sum(self._done.values())
+        ended = sum(done == 1 for done in self._done.values())
+        self._bar.set_postfix_str(f"{ended} of {measured.runs} runs", refresh=False)
         self._bar.refresh()
 
 

@@ -15,7 +15,7 @@ from dl4ia.data.splits import STRATEGIES, save_splits
 from dl4ia.execution.executor import Executor
 from dl4ia.execution.local import LocalProcesses
 from dl4ia.outcomes import evaluated_line, overview, searched_line, trained_line
-from dl4ia.progress import RunBars, StudyBar
+from dl4ia.progress import EvaluationBar, RunBars, StudyBar
 from dl4ia.runs.layout import Layout
 from dl4ia.tasks import task_of
 
@@ -75,23 +75,27 @@ class Pipeline:
 
             def observe(progress: SearchProgress) -> None:
                 bar(progress)
-                live(StudyView(name, study, layout))
+                if progress.new:
+                    live(StudyView(name, study, layout))
 
             run_study(name, study, layout, url, executor, observe, self.params.device)
         print(searched_line(name, study, layout.study(name)))  # noqa: T201
 
     def train(self, names: Sequence[str]) -> None:
         """Train all seeds of the named variants, side by side."""
-        from dl4ia.runs.train import Progress, experiments, train_all  # noqa: PLC0415
+        from dl4ia.runs.train import Moved, Progress, experiments, train_all  # noqa: PLC0415
         from dl4ia.tracking.live import Live  # noqa: PLC0415
         from dl4ia.tracking.runs import RunView  # noqa: PLC0415
 
         todo = experiments(self.params, names, self.layout)
         with RunBars() as bars, Live(self.layout) as live:
 
-            def observe(progress: Progress) -> None:
-                bars(progress)
-                live(RunView(progress.experiment))
+            def observe(progress: Progress | Moved) -> None:
+                if isinstance(progress, Moved):
+                    bars.between_points(progress)
+                else:
+                    bars.at_point(progress)
+                    live(RunView(progress.experiment))
 
             train_all(todo, self.executor, observe)
         for name in names:
@@ -106,7 +110,9 @@ class Pipeline:
 
         for name in names:
             evaluate = evaluate_ensemble if name in self.params.ensembles else evaluate_variant
-            print(evaluated_line(name, evaluate(name, self.params, self.layout, self.executor)))  # noqa: T201
+            with EvaluationBar(name) as bar:
+                result = evaluate(name, self.params, self.layout, self.executor, bar)
+            print(evaluated_line(name, result))  # noqa: T201
         with Live(self.layout) as live:
             for name in names:
                 if name in self.params.ensembles:

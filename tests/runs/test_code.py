@@ -38,6 +38,7 @@ RECORDING = {
     "dl4ia.execution.processes",
     "dl4ia.runs.datasets",
     "dl4ia.runs.layout",
+    "dl4ia.execution.ticks",
     "dl4ia.runs.provenance",
     "dl4ia.runs.run_directory",
     "dl4ia.runs.schemas",

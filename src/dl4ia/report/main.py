@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
+from tqdm import tqdm
 
 from dl4ia.analysis.searches import trials_table
 from dl4ia.analysis.tables import DIGITS
@@ -35,12 +36,12 @@ def write_report(params: Params, layout: Layout, notice: str = "") -> None:
     _remove_old_results(params, layout)
     report = collect(params, layout, notice)
     folder = layout.report / "figures"
-    for task in report.tasks:
-        _draw(task_figures(task), folder)
+    figures = {name: draw for task in report.tasks for name, draw in task_figures(task).items()}
     studies = {search.name: study_figures(search) for search in report.searches}
     for search in report.searches:
-        figures = studies[search.name].items()
-        _draw({f"search-{search.name}-{name}": partial(draw, search) for name, draw in figures}, folder)
+        of_study = studies[search.name].items()
+        figures |= {f"search-{search.name}-{name}": partial(draw, search) for name, draw in of_study}
+    _draw(figures, folder)
     pictures = {task.task.name: _run_pictures(task, layout) for task in report.tasks}
     names = {name: {figure: f"search-{name}-{figure}.png" for figure in figures} for name, figures in studies.items()}
     text = markdown(report, pictures, names)
@@ -65,7 +66,7 @@ def task_figures(task: TaskReport) -> dict[str, Callable[[], Figure]]:
 
 
 def _draw(figures: Mapping[str, Callable[[], Figure]], folder: Path) -> None:
-    for name, draw in figures.items():
+    for name, draw in tqdm(figures.items(), "drawing", unit="figure", disable=None, leave=False):
         save(draw(), folder / f"{name}.png")
 
 

@@ -1,6 +1,6 @@
 """Finished runs against the sets they may be tested on: the only module that opens a test set."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -40,6 +40,18 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """What is done of the evaluation of a run, 0 to 1, and of how many runs it is one."""
+
+    seed: int
+    done: float
+    runs: int
+
+
+Observer = Callable[[Measured], None]
+
+
+@dataclass(frozen=True)
 class Evaluated:
     """What was measured of one job: metrics by part and name, and the tables that results/ keeps."""
 
@@ -48,7 +60,13 @@ class Evaluated:
     confusion: pd.DataFrame
 
 
-def evaluate_variant(name: str, params: Params, layout: Layout, executor: Executor) -> ResultDirectory:
+def _ignore(_progress: Measured) -> None:
+    """Report nothing."""
+
+
+def evaluate_variant(
+    name: str, params: Params, layout: Layout, executor: Executor, observe: Observer = _ignore
+) -> ResultDirectory:
     """Evaluate every finished run of a variant, and write its results; runs that diverged have no metrics.
 
     Raises RunError unless every run has ended.
@@ -56,7 +74,7 @@ def evaluate_variant(name: str, params: Params, layout: Layout, executor: Execut
     variant, todo = params.variant(name), experiments(params, [name], layout)
     finished = [each for each in todo if _ended(each).state == "finished"]
     jobs = [Job(name, (each,), variant.test_time, each.seed) for each in finished]
-    evaluated = dict(zip((job.seed for job in jobs), executor.run(evaluate, jobs, _ignore), strict=True))
+    evaluated = _evaluate_all(jobs, executor, observe)
     task = task_of(variant.task)
     records = []
     for each in todo:
@@ -66,7 +84,9 @@ def evaluate_variant(name: str, params: Params, layout: Layout, executor: Execut
     return _write(name, layout, todo[0], records, evaluated, curves)
 
 
-def evaluate_ensemble(name: str, params: Params, layout: Layout, executor: Executor) -> ResultDirectory:
+def evaluate_ensemble(
+    name: str, params: Params, layout: Layout, executor: Executor, observe: Observer = _ignore
+) -> ResultDirectory:
     """Evaluate the mean probability of all finished runs of the members, and write the results.
 
     Raises RunError if a run is missing or has not ended, or if none has finished.
@@ -76,22 +96,37 @@ def evaluate_ensemble(name: str, params: Params, layout: Layout, executor: Execu
     finished = tuple(each for each in todo if _ended(each).state == "finished")
     if not finished:
         raise RunError(f"params.yaml: ensembles.{name}: no run of {', '.join(ensemble.members)} has finished")
-    (evaluated,) = executor.run(evaluate, [Job(name, finished, ensemble.test_time, 0)], _ignore)
-    trained = left_chance_level(evaluated.metrics, task_of(ensemble.task))
+    evaluated = _evaluate_all([Job(name, finished, ensemble.test_time, 0)], executor, observe)
+    trained = left_chance_level(evaluated[0].metrics, task_of(ensemble.task))
     of_first = RunRecord.of(0, finished[0].run.config().key, _ended(finished[0]), trained=trained)
     seconds = sum(_ended(each).seconds for each in finished)
     members = tuple(f"{each.name}/seed-{each.seed}" for each in finished)
     record = of_first.model_copy(update={"seconds": seconds, "members": members})
-    return _write(name, layout, finished[0], [record], {0: evaluated}, [])
+    return _write(name, layout, finished[0], [record], evaluated, [])
 
 
-def evaluate(job: Job, context: Context) -> Evaluated:  # noqa: ARG001 (an executor's signature)
-    """Measure one job on all parts, and draw confusion matrices and examples of the test sets."""
+def _evaluate_all(jobs: Sequence[Job], executor: Executor, observe: Observer) -> dict[int, Evaluated]:
+    """Return what was measured of each job, by its number."""
+
+    def note(event: tuple[int, float]) -> None:
+        seed, done = event
+        observe(Measured(seed, done, len(jobs)))
+
+    results = executor.run(evaluate, jobs, note)
+    return dict(zip((job.seed for job in jobs), results, strict=True))
+
+
+def evaluate(job: Job, context: Context) -> Evaluated:
+    """Measure one job on all parts, and draw confusion matrices and examples of the test sets.
+
+    Emits the number of the job and what of it is done, 0 to 1, after each part.
+    """
     task = task_of(job.members[0].variant.task)
     evaluator = task.evaluator()
     metrics: Metrics = {}
     images, counts = [], []
-    for part, part_images in _parts(job, task):
+    parts = _parts(job, task)
+    for done, (part, part_images) in enumerate(parts, start=1):
         predictions = mean_log_probability(
             [log_probabilities(member, part_images, job.test_time) for member in job.members]
         )
@@ -107,6 +142,7 @@ def evaluate(job: Job, context: Context) -> Evaluated:  # noqa: ARG001 (an execu
             save(confusion(counts[-1], task.classes, title), folder / f"confusion-{part}.png")
             examples = evaluator.examples(part_images, predicted.numpy(), measured.images)
             save(evaluator.draw_examples(examples, title), folder / f"examples-{part}.png")
+        context.emit((job.seed, done / len(parts)))
     return Evaluated(metrics, _joined(images, job.seed), _joined(counts, job.seed))
 
 
@@ -149,10 +185,6 @@ def _described(optimizer: optim.Optimizer) -> str:
     """Return an optimizer with all its numbers, PyTorch's defaults included."""
     numbers = {key: value for key, value in optimizer.defaults.items() if key not in _SWITCHES}
     return f"{type(optimizer).__name__}({', '.join(f'{key}={value}' for key, value in numbers.items())})"
-
-
-def _ignore(_event: object) -> None:
-    """Take an event: these jobs emit none."""
 
 
 def _write(  # noqa: PLR0913

@@ -14,6 +14,7 @@ from dl4ia.config import Device, Params, Variant
 from dl4ia.data.imageset import ImageSet
 from dl4ia.data.splits import Split, load_split
 from dl4ia.execution.executor import Context, Executor
+from dl4ia.execution.ticks import Ticks
 from dl4ia.runs.code import training_version
 from dl4ia.runs.datasets import load_partition
 from dl4ia.runs.experiment import Standardizer, device_for, fit_network
@@ -59,6 +60,15 @@ class Progress:
     point: Point | None
 
 
+@dataclass(frozen=True)
+class Moved:
+    """How far an experiment is between two points: iterations done, and seconds taken."""
+
+    experiment: Experiment
+    step: int
+    seconds: float
+
+
 def experiments(params: Params, names: Sequence[str], layout: Layout) -> list[Experiment]:
     """Return one experiment for each seed of the named variants; raises ConfigError."""
     return [
@@ -68,7 +78,7 @@ def experiments(params: Params, names: Sequence[str], layout: Layout) -> list[Ex
     ]
 
 
-def train_all(todo: Sequence[Experiment], executor: Executor, observe: Callable[[Progress], None]) -> None:
+def train_all(todo: Sequence[Experiment], executor: Executor, observe: Callable[[Progress | Moved], None]) -> None:
     """Train all experiments. A training that diverges has a result; any other failure stops all and is raised."""
     with ExitStack() as locks:
         for name in dict.fromkeys(experiment.name for experiment in todo):
@@ -93,8 +103,9 @@ def _exclusive_lock(name: str, layout: Layout) -> Iterator[None]:
 def train(job: tuple[Experiment, str], context: Context) -> None:
     """Train one experiment, with code of that version, into its run directory.
 
-    Emits a Progress at each point and at the end. An earlier training of exactly this experiment is resumed from its
-    last checkpoint. Raises what is no result of the training, after it is noted in the status.
+    Emits a Progress at each point and at the end, and a Moved every second. An earlier training of exactly this
+    experiment is resumed from its last checkpoint. Raises what is no result of the training, after it is noted in the
+    status.
     """
     experiment, code = job
     run = experiment.run
@@ -149,15 +160,20 @@ class _Record(Callback):
         self.run.write_status(self.status)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Reporter(Callback):
-    """Emits each point to the process that started the training."""
+    """Emits each point, and every second how far it is, to the process that started the training."""
 
     experiment: Experiment
     context: Context
+    clock: Ticks = field(default_factory=Ticks)
 
     def on_point(self, training: Training, point: Point) -> None:  # noqa: ARG002
         self.context.emit(Progress(self.experiment, point))
+
+    def on_step(self, training: Training) -> None:
+        if self.clock.due():
+            self.context.emit(Moved(self.experiment, training.step, training.seconds))
 
 
 def _config(experiment: Experiment, standardizer: Standardizer, code: str) -> RunConfig:

@@ -3,7 +3,7 @@
 import math
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -18,6 +18,7 @@ from dl4ia.config.messages import first_error
 from dl4ia.config.studies import Value
 from dl4ia.data.imageset import ImageSet
 from dl4ia.data.splits import Split
+from dl4ia.execution.ticks import Ticks
 from dl4ia.search.samplers import root_trial_number
 from dl4ia.search.score import metric_of, running_scores
 from dl4ia.training.callbacks import Callback
@@ -30,7 +31,8 @@ from dl4ia.training.loop import Training
 class Objective:
     """The objective of one study in one process; its checkpoints are below `checkpoints`.
 
-    `images` is the training partition: the test images are in another file, which nothing here opens.
+    `images` is the training partition: the test images are in another file, which nothing here opens. `report` is
+    called every second with the number of a trial and the part of it that is done.
     """
 
     study: Study
@@ -39,6 +41,7 @@ class Objective:
     device: torch.device
     checkpoints: Path
     stopping: Callable[[], bool]
+    report: Callable[[int, float], None]
 
     def __call__(self, trial: optuna.Trial) -> float:
         """Return the mean validation score after the last iteration; raises TrialPruned if it is not promising.
@@ -53,7 +56,7 @@ class Objective:
         def callbacks(fold: int) -> list[Callback]:
             checkpointer = Checkpointer(folder / f"fold-{fold}", self.stopping)
             pruning = [_Pruning(trial, metric_of(self.study))] if len(self.splits) == 1 else []
-            return [checkpointer, _Curves(fold, curves), *pruning]
+            return [checkpointer, _Curves(fold, curves), _Reporter(self, trial.number, fold), *pruning]
 
         try:
             scores = running_scores(self.study, point, self.images, self.splits, self.device, callbacks)
@@ -105,6 +108,21 @@ class _Curves(Callback):
 
     def on_point(self, training: Training, point: CurvePoint) -> None:  # noqa: ARG002
         self.rows.append({"fold": self.fold, **point.row})
+
+
+@dataclass
+class _Reporter(Callback):
+    """Reports how far a trial is."""
+
+    objective: Objective
+    trial: int
+    fold: int
+    clock: Ticks = field(default_factory=Ticks)
+
+    def on_step(self, training: Training) -> None:
+        if self.clock.due():
+            done = self.fold - 1 + training.step / training.recipe.iterations
+            self.objective.report(self.trial, done / len(self.objective.splits))
 
 
 @dataclass(frozen=True)

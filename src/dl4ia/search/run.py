@@ -3,7 +3,7 @@
 import math
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from dl4ia.base.errors import RunError
 from dl4ia.config import Device, Study
@@ -15,18 +15,24 @@ from dl4ia.runs.schemas import StudyStatus
 from dl4ia.search.outcome import best_of, write_best, write_importances, write_tables
 from dl4ia.search.storage import StoredStudy, database_errors, open_study
 from dl4ia.search.trial_queue import enqueue, finished_count
-from dl4ia.search.worker import Job, work
+from dl4ia.search.worker import Job, TrialProgress, work
 
 _HOUR = 3600  # seconds
 
 
 @dataclass(frozen=True)
 class SearchProgress:
-    """How many trials of a study have ended, of how many, and the best value so far (NaN: none)."""
+    """How many trials of a study have ended, of how many, and the best value so far (NaN: none).
+
+    `under_way` is the sum of what is done of the trials that this command runs; `new` says that a trial has ended since
+    the last report.
+    """
 
     ended: int
     trials: int
     best: float
+    under_way: float = 0.0
+    new: bool = True
 
 
 def run_study(  # noqa: PLR0913
@@ -68,6 +74,8 @@ class _Run:
     stored: StoredStudy
     observe: Callable[[SearchProgress], None]
     status: StudyStatus
+    under_way: dict[int, float] = field(default_factory=dict)  # what is done of each trial
+    progress: SearchProgress | None = None
 
     def search(self, executor: Executor, device: Device) -> None:
         """Run the trials that have not ended yet; raises RunError when the time is up."""
@@ -79,11 +87,21 @@ class _Run:
             deadline = self.status.started + self.study.hours * _HOUR
             job = Job(self.name, self.study, self.layout, self.stored.url, device, deadline)
             workers = min(executor.workers, self.study.trials - self.ended)
-            executor.run(work, [job] * workers, lambda _: self.write("running"))
+            executor.run(work, [job] * workers, self.note)
         if self.ended < self.study.trials:
             done = f"{self.ended} of {self.study.trials} trials are done"
             hours = f"{self.study.hours:g} hours are over"
             raise RunError(f"study {self.name!r}: {hours} and {done}: the same command continues")
+
+    def note(self, event: TrialProgress | int) -> None:
+        """Report what a worker says: that a trial gets on, or the number of one that has ended."""
+        if isinstance(event, TrialProgress):
+            self.under_way[event.number] = event.done
+            if self.progress is not None:
+                self.observe(replace(self.progress, under_way=sum(self.under_way.values()), new=False))
+        else:
+            self.under_way.pop(event, None)
+            self.write("running")
 
     def write_outcome(self) -> None:
         """Write what there is once all trials have ended."""
@@ -99,7 +117,9 @@ class _Run:
         write_tables(trials, self.study, directory)
         best = best_of(trials)
         value = math.nan if best is None or best.value is None else best.value
-        self.observe(SearchProgress(finished_count(trials), self.study.trials, value))
+        under_way = sum(self.under_way.values())
+        self.progress = SearchProgress(finished_count(trials), self.study.trials, value, under_way)
+        self.observe(self.progress)
 
     @property
     def ended(self) -> int:

@@ -39,8 +39,16 @@ class Job:
     deadline: float
 
 
+@dataclass(frozen=True)
+class TrialProgress:
+    """Which part of a trial is done, 0 to 1."""
+
+    number: int
+    done: float
+
+
 def work(job: Job, context: Context) -> None:
-    """Run trials until there are enough; emit the number of each that has ended.
+    """Run trials until there are enough; emit the number of each that has ended, and TrialProgress every second.
 
     While other processes run the rest, wait for them: a trial that one of them drops is run here. A trial that is asked
     to stop is dropped. Raises RunError, DataError, and any error of a trial that is no result of its point.
@@ -100,4 +108,8 @@ def _objective(job: Job, context: Context, stored: StoredStudy) -> Objective:
     images = load_partition(job.layout, task_of(job.study.task), "train")
     splits = splits_of(job.study, images, job.layout.split(job.study.task, job.study.objective.strategy))
     folder = job.layout.checkpoints(stored.key)
-    return Objective(job.study, images, splits, device_for(job.device), folder, context.stopping)
+
+    def report(number: int, done: float) -> None:
+        context.emit(TrialProgress(number, done))
+
+    return Objective(job.study, images, splits, device_for(job.device), folder, context.stopping, report)

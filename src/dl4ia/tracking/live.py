@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from filelock import Timeout
+from tqdm import tqdm
 
 from dl4ia.base.errors import UserError
 from dl4ia.base.locks import file_lock
@@ -55,7 +56,7 @@ def publish(to_publish: Iterable[View], layout: Layout, connect: Connect = mlflo
     tracker = _connected(layout, connect)
     failures = _Failures()
     count = 0
-    for view in to_publish:
+    for view in tqdm(list(to_publish), "publishing", unit="run", disable=None, leave=False):
         with failures.noting(view):
             _update(tracker, view, layout, final=True)
             count += 1
