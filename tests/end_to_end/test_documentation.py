@@ -20,7 +20,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
 ROW = re.search(r"```yaml\n(  mnist-wide:.*?)```", README, re.DOTALL)
 PLACES = {"/some/shared/folder": "remote", "/folder/with/mnist/and/warwick": "mirror"}
-ELSEWHERE = {"make demo": "python -m pipeline.demo"}  # which test_demo.py runs
+# What other tests run: test_demo.py, and whoever runs this one.
+ELSEWHERE = {"make demo": "python -m pipeline.demo", "make test": "python -m pytest"}
 SERVERS = {"make dashboard": "http://127.0.0.1:8080"}
 COLLEAGUE = "a colleague"
 VARIANTS, STUDIES = ("mnist-cnn", "warwick-start"), ("lambda", "widths", "joint")

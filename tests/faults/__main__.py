@@ -1,8 +1,8 @@
-"""Everything that can go wrong, done for real: `make torture`, a quarter of an hour on two cores.
+"""Everything that can go wrong, done for real: `make torture`.
 
 Processes are killed, servers stopped, files corrupted; then the same commands are run again, and what they leave is
-compared with what an undisturbed run leaves. Prints a table and writes results/faults.csv; exits with 1 if anything was
-lost.
+compared with what an undisturbed run leaves. What happened to users of other projects (tests/field/README.md) is tried,
+too. Prints a table and writes results/faults.csv; exits with 1 if anything was lost.
 """
 
 import logging
@@ -21,6 +21,7 @@ from tests.faults.inputs import outcomes
 from tests.faults.prepared import prepare
 from tests.faults.table import Fault, write
 from tests.faults.targets import TARGETS
+from tests.field.cases import tried
 from tests.workspaces import with_data
 
 KILLS, SEED = 20, 0
@@ -31,7 +32,7 @@ def main() -> None:
     """Do all of it."""
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        faults = results(Path(folder), KILLS)
+        faults = [*results(Path(folder), KILLS), tried()]
     write(faults, ROOT / "results" / "faults.csv")
     print(pd.DataFrame(faults).to_string(index=False))
     print(f"{time.monotonic() - started:.0f} s")

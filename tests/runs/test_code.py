@@ -36,9 +36,9 @@ BOUNDARY = {
 RECORDING = {
     "dl4ia.base.atomic_files",
     "dl4ia.execution.processes",
+    "dl4ia.execution.ticks",
     "dl4ia.runs.datasets",
     "dl4ia.runs.layout",
-    "dl4ia.execution.ticks",
     "dl4ia.runs.provenance",
     "dl4ia.runs.run_directory",
     "dl4ia.runs.schemas",
