@@ -30,11 +30,12 @@ setup: .venv/ready ## make .venv with all that is needed
 
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
-	$(PYTHON) -m venv .venv
-	$(pip) install --quiet uv
-	$(uv) install --quiet --compile-bytecode --python .venv/bin/python -r requirements.lock
-	$(uv) install --quiet --python .venv/bin/python --no-deps --editable .
-	.venv/bin/python -m pipeline.offline_plots
+	@echo "installing what requirements.lock lists into .venv"
+	@$(PYTHON) -m venv .venv
+	@$(pip) install --quiet uv
+	@$(uv) install --quiet --compile-bytecode --python .venv/bin/python -r requirements.lock
+	@$(uv) install --quiet --python .venv/bin/python --no-deps --editable .
+	@.venv/bin/python -m pipeline.offline_plots
 	@touch $@
 
 demo: setup ## the whole pipeline, small, in out/demo
