@@ -9,8 +9,8 @@ export MLFLOW_DISABLE_TELEMETRY := true
 free = if (: < /dev/tcp/127.0.0.1/$(1)) 2> /dev/null; \
 	then echo "port $(1) is in use: choose another one, such as PORT=$$(($(1) + 1))" >&2; exit 1; fi
 # Addresses of databases are relative, so that a folder may have any name.
-# $(call mlflow,FOLDER): the MLflow UI on the runs of a folder, for this machine alone.
-mlflow = $(call free,$(or $(PORT),5000)); cd "$(1)" && mlflow server --host 127.0.0.1 --port $(or $(PORT),5000) --workers 1 --backend-store-uri sqlite:///mlflow.db
+# $(call mlflow,FOLDER,ADDRESS): the MLflow UI on a database, by default that of the folder, for this machine alone.
+mlflow = $(call free,$(or $(PORT),5000)); cd "$(1)" && mlflow server --host 127.0.0.1 --port $(or $(PORT),5000) --workers 1 --backend-store-uri $(or $(2),sqlite:///mlflow.db)
 # $(call dashboard,FOLDER): optuna-dashboard on the studies of a folder; optuna would create an empty database.
 dashboard = if cd "$(1)" && [ -f studies.db ]; \
 	then $(call free,$(or $(PORT),8080)); optuna-dashboard sqlite:///studies.db --host 127.0.0.1 --port $(or $(PORT),8080); \
@@ -82,7 +82,7 @@ ui: publish ## the MLflow UI on this machine (PORT=5000)
 	@case "$$MLFLOW_TRACKING_URI" in \
 	"") $(call mlflow,$(CURDIR));; \
 	http*) echo "MLFLOW_TRACKING_URI names a server: see the addresses above";; \
-	*) mlflow server --host 127.0.0.1 --port $(or $(PORT),5000) --workers 1 --backend-store-uri "$$MLFLOW_TRACKING_URI";; esac
+	*) $(call mlflow,$(CURDIR),"$$MLFLOW_TRACKING_URI");; esac
 
 dashboard: setup ## optuna-dashboard on the studies (PORT=8080)
 	@$(call dashboard,$(CURDIR))

@@ -75,14 +75,11 @@ class RunBars:
         )
 
 
-class StudyBar:
-    """How many trials of a study have ended, the best value so far, and the time left.
+class _OneBar:
+    """A bar until the end of a `with`."""
 
-    The bar also moves while trials are under way.
-    """
-
-    def __init__(self, name: str) -> None:
-        self._bar: tqdm[Never] = tqdm(desc=name, bar_format=_BAR, disable=None)
+    def __init__(self, description: str, *, leave: bool) -> None:
+        self._bar: tqdm[Never] = tqdm(desc=description, bar_format=_BAR, disable=None, leave=leave)
 
     def __enter__(self) -> Self:
         return self
@@ -91,6 +88,16 @@ class StudyBar:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bar.close()
+
+
+class StudyBar(_OneBar):
+    """How many trials of a study have ended, the best value so far, and the time left.
+
+    The bar also moves while trials are under way.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, leave=True)
 
     def __call__(self, progress: "SearchProgress") -> None:
         """Move the bar; the first call says where an earlier search had stopped."""
@@ -103,20 +110,12 @@ class StudyBar:
         self._bar.refresh()
 
 
-class EvaluationBar:
+class EvaluationBar(_OneBar):
     """How many runs of a variant have been measured."""
 
     def __init__(self, name: str) -> None:
-        self._bar: tqdm[Never] = tqdm(desc=f"measuring {name}", bar_format=_BAR, disable=None, leave=False)
+        super().__init__(f"measuring {name}", leave=False)
         self._done: dict[int, float] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.close()
 
     def __call__(self, measured: "Measured") -> None:
         """Move the bar after a part of a run has been measured."""

@@ -14,7 +14,7 @@ from tests.workspaces import Workspace
 pytestmark = pytest.mark.system
 
 RATE = '        group["lr"] = optimizer.defaults["lr"] * factor\n'
-BROUGHT = ("notes.txt", "warwick_qu_dataset_released_2016_07_08.zip", "mnist/own.gz", "warwick/own.bmp", "mine/a.bmp")
+USER_FILES = ("notes.txt", "warwick_qu_dataset_released_2016_07_08.zip", "mnist/own.gz", "warwick/own.bmp", "own/a.bmp")
 
 
 @pytest.fixture
@@ -40,11 +40,11 @@ def experiment(workspace: Workspace, *words: str, iterations: int) -> None:
 @pytest.mark.field("treeverse/dvc#10437", "`dvc exp apply` deletes the folder that a .dvc file tracks")
 @pytest.mark.field("treeverse/dvc#9653", "`dvc push` leaves out what was never committed to the cache")
 @pytest.mark.field("treeverse/dvc#9006", "`dvc pull` fails for an output that nobody pushed")
-def test_what_somebody_brought_to_data_survives_all_that_experiments_do(workspace, tmp_path):
+def test_what_a_user_has_in_data_survives_all_that_experiments_do(workspace, tmp_path):
     data = workspace.root / "data"
-    for name in BROUGHT:
+    for name in USER_FILES:
         (data / name).parent.mkdir(parents=True, exist_ok=True)
-        (data / name).write_text(f"brought: {name}")
+        (data / name).write_text(f"the user's {name}")
     before = contents(data)
 
     def unchanged(*command: str) -> None:

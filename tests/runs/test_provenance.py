@@ -51,11 +51,11 @@ def test_any_other_edit_is_noted(commit, name, edit):
 
 
 def test_a_working_copy_may_be_a_folder_of_a_larger_repository(commit, monkeypatch):
-    Path("mine").mkdir()
-    Path("mine/params.yaml").write_text("committed\n")
+    Path("part").mkdir()
+    Path("part/params.yaml").write_text("committed\n")
     git("add", ".")
     git("commit", "--quiet", "--message", "One more")
-    monkeypatch.chdir("mine")
+    monkeypatch.chdir("part")
     Path("../params.yaml").write_text("edited\n")
     assert git_commit() == git("rev-parse", "HEAD")
     Path("params.yaml").write_text("edited\n")

@@ -57,10 +57,9 @@ def _enable_loggers() -> None:
 
 def address_of(layout: Layout) -> str:
     """Return MLFLOW_TRACKING_URI, or the address of a SQLite file at the root of the (lasting) working copy."""
-    from sqlalchemy import URL  # noqa: PLC0415
-
-    database = URL.create("sqlite", database=str(lasting(layout.root) / "mlflow.db"))
-    return os.environ.get(_VARIABLE) or database.render_as_string()
+    # Only what SQLAlchemy would take for something else is quoted: MLflow makes the folders of the address as it is.
+    path = str(lasting(layout.root) / "mlflow.db").replace("%", "%25").replace("?", "%3F")
+    return os.environ.get(_VARIABLE) or f"sqlite:///{path}"
 
 
 def _client(address: str) -> "MlflowClient":
