@@ -87,7 +87,7 @@ def test_files_come_from_a_mirror_and_then_from_data(mirror, data, dataset):
     assert fetch(dataset, data, "auto") == "local"
     expected = published_mnist() if dataset == "mnist" else published_warwick()
     assert {path.name: path.read_bytes() for path in (data / dataset).iterdir()} == expected
-    assert not list(data.parent.glob(".dl4ia-*"))
+    assert not list(data.parent.rglob(".dl4ia-*"))
 
 
 @pytest.mark.parametrize("place", ["warwick", "", WARWICK.unpacked[0]])
