@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -71,15 +72,25 @@ def _end_process(code: int) -> NoReturn:
 
 def run(words: Sequence[str]) -> None:
     """Run the command that `words` are; PyTorch is not imported before that is clear."""
-    arguments = _parser().parse_args(words)
-    ending_in_one_line(lambda: arguments.run(arguments))
+
+    def parse_and_run() -> None:
+        arguments = _parser().parse_args(words)
+        arguments.run(arguments)
+
+    ending_in_one_line(parse_and_run)
 
 
 def ending_in_one_line(work: Callable[[], None]) -> None:
-    """Call `work`; what its user can correct ends in one line and exit code 1, Ctrl-C and SIGTERM with 130 and 143."""
+    """Call `work`; what its user can correct ends in one line and exit code 1, a signal with 128 and its number."""
     raise_on_signals()
     try:
-        work()
+        try:
+            work()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads the output has seen enough, as in `dl4ia list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
     except Interrupted as interrupted:
         sys.stderr.write(f"stopped by {interrupted}: all that is done is kept, and the same command resumes\n")
         sys.exit(interrupted.code)

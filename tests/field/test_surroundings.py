@@ -54,39 +54,22 @@ def works(workspace: Workspace, expected: dict[str, str], command: str = COMMAND
     assert differing(workspace.results(), expected) == 0
 
 
-@pytest.mark.parametrize(
-    "variables",
-    [
-        pytest.param(
-            {"MPLBACKEND": "module://matplotlib_inline.backend_inline"},
-            marks=pytest.mark.field("rmaphoh/AutoMorph#12", "a notebook's MPLBACKEND ends every command that draws"),
-            id="MPLBACKEND",
-        ),
-        pytest.param(
-            {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"},
-            marks=pytest.mark.field("alexjc/neural-enhance#199", "a terminal that is ASCII ends a training"),
-            id="ascii",
-        ),
-        pytest.param(
-            {"GIT_DIR": "/nowhere/.git", "GIT_WORK_TREE": "/nowhere", "GIT_INDEX_FILE": "/nowhere/index"},
-            marks=pytest.mark.field("RichiH/vcsh#206", "git commands of a hook are about the hook's repository"),
-            id="GIT_DIR",
-        ),
-        pytest.param(
-            {"HOME": "/nowhere", "XDG_CACHE_HOME": "", "XDG_CONFIG_HOME": ""},
-            marks=pytest.mark.field("matplotlib/matplotlib#18011", "the home folder cannot be written"),
-            id="HOME",
-        ),
-        pytest.param({"TMPDIR": "/nowhere", "TERM": "dumb", "COLUMNS": "1"}, id="terminal"),
-        pytest.param({"PYTHONOPTIMIZE": "2", "PYTHONHASHSEED": "17", "OMP_NUM_THREADS": "7"}, id="python"),
-        pytest.param(
-            {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9", "ALL_PROXY": "http://[::1]:9"},
-            id="proxy",
-        ),
-    ],
-)
-def test_inherited_variables_change_nothing(base, expected, tmp_path, variables):
-    works(fresh(base, tmp_path / "copy"), expected, **variables)
+VARIABLES = {
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii",
+    "GIT_DIR": "/nowhere/.git", "GIT_WORK_TREE": "/nowhere", "GIT_INDEX_FILE": "/nowhere/index",
+    "HOME": "/nowhere", "XDG_CACHE_HOME": "", "XDG_CONFIG_HOME": "", "TMPDIR": "/nowhere",
+    "TERM": "dumb", "COLUMNS": "1", "PYTHONOPTIMIZE": "2", "PYTHONHASHSEED": "17", "OMP_NUM_THREADS": "7",
+    "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9", "ALL_PROXY": "http://[::1]:9",
+}  # fmt: skip
+
+
+@pytest.mark.field("rmaphoh/AutoMorph#12", "a notebook's MPLBACKEND ends every command that draws")
+@pytest.mark.field("alexjc/neural-enhance#199", "a terminal that is ASCII ends a training")
+@pytest.mark.field("RichiH/vcsh#206", "git commands of a hook are about the hook's repository")
+@pytest.mark.field("matplotlib/matplotlib#18011", "the home folder cannot be written")
+def test_inherited_variables_change_nothing(base, expected, tmp_path):
+    works(fresh(base, tmp_path / "copy"), expected, **VARIABLES)
 
 
 @pytest.mark.field("mlflow/mlflow#4879", "artifacts in folders whose names have special characters")
@@ -140,7 +123,8 @@ def test_a_reader_that_has_seen_enough_is_no_error(base, tmp_path, command):
     ended = workspace.run("bash", "-c", f"{command} | true; exit ${{PIPESTATUS[0]}}", check=False)
     assert "Traceback" not in ended.stderr
     assert "Exception" not in ended.stderr
-    assert ended.returncode in {0, 1, 128 + signal.SIGPIPE}
+    assert ended.stderr == ""
+    assert ended.returncode in {0, 128 + signal.SIGPIPE}
 
 
 @pytest.mark.field("mlflow/mlflow#2379", "a program that needs git where there is none")

@@ -6,6 +6,7 @@ import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain, repeat
+from pathlib import Path
 
 import pytest
 
@@ -107,8 +108,13 @@ def test_passwords_are_not_printed(tmp_path, monkeypatch):
     assert without_password("postgresql://me:secret@host/db and http://host") == "postgresql://host/db and http://host"
 
 
-def test_the_default_is_a_database_at_the_root_of_the_working_copy(tmp_path):
-    assert address_of(Layout(tmp_path)) == f"sqlite:///{tmp_path}/mlflow.db"
+def test_the_default_is_a_database_at_the_root_of_the_working_copy(tmp_path, monkeypatch):
+    folder = tmp_path / "100% sure?"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    assert address_of(Layout(Path())) == "sqlite:///mlflow.db"
+    assert address_of(Layout(folder / ".dvc" / "tmp" / "exps" / "1")) == "sqlite:///mlflow.db"
+    assert address_of(Layout(tmp_path)) == "sqlite:///../mlflow.db"
 
 
 @pytest.mark.field("mlflow/mlflow#6445", "a deleted experiment blocks its name")

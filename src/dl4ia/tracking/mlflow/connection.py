@@ -56,9 +56,12 @@ def _enable_loggers() -> None:
 
 
 def address_of(layout: Layout) -> str:
-    """Return MLFLOW_TRACKING_URI, or the address of a SQLite file at the root of the (lasting) working copy."""
-    # Only what SQLAlchemy would take for something else is quoted: MLflow makes the folders of the address as it is.
-    path = str(lasting(layout.root) / "mlflow.db").replace("%", "%25").replace("?", "%3F")
+    """Return MLFLOW_TRACKING_URI, or the address of a SQLite file at the root of the (lasting) working copy.
+
+    It is relative to the current folder, whose name may then have `%` or `?`: SQLAlchemy takes these for something else
+    unless they are quoted, and MLflow would make a folder of the quoted name.
+    """
+    path = os.path.relpath(lasting(layout.root) / "mlflow.db").replace("%", "%25").replace("?", "%3F")
     return os.environ.get(_VARIABLE) or f"sqlite:///{path}"
 
 
