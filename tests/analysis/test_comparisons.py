@@ -93,6 +93,13 @@ def test_variants_that_compute_the_same_are_identical(read: Read, copy: Copy) ->
     assert found == {("digits-cnn", "digits-pool-first"): True, ("digits-cnn", "digits-adam"): False}
 
 
+def test_a_variant_with_the_same_runs_is_not_the_next(read: Read, copy: Copy) -> None:
+    digits = [read[name] for name in ("digits-cnn", "digits-pool-first", "digits-adam")]
+    (best,) = best_variants(digits, copy[0])
+    assert (best.name, best.twins, best.second) == ("digits-cnn", ("digits-pool-first",), "digits-adam")
+    assert best.candidates == 3
+
+
 def test_runs_that_did_not_train_are_not_called_identical(read: Read, copy: Copy) -> None:
     dead = _with_trained(read["digits-cnn"], set()), _with_trained(read["digits-pool-first"], set())
     assert [each.identical for each in ablations(dead, copy[0])] == [False]

@@ -13,16 +13,19 @@ from dl4ia.analysis.settings import FlatSettings, differences
 from dl4ia.analysis.tables import Result
 from dl4ia.config import Params, Variant
 
+_VALIDATION = "validation"  # the part of the images that decides
+
 
 @dataclass(frozen=True)
 class Best:
     """The variant with the highest mean validation score among `candidates` variants of one split strategy.
 
-    Over runs that trained, at least half of each variant's. `seed` is its run with the highest validation score, and
-    `second` the next variant, with the lead over it.
+    Over runs that trained, at least half of each variant's. `twins` are variants with the same runs, `seed` is the run
+    with the highest validation score, and `second` the next variant with other runs, with the lead over it.
     """
 
     name: str
+    twins: tuple[str, ...]
     strategy: str
     candidates: int
     validation: Summary
@@ -81,14 +84,16 @@ def _best(strategy: str, group: Sequence[Result]) -> Best:
     first, *others = sorted(group, key=_mean_validation, reverse=True)
     validation = first.summary(_validation(first))
     assert validation is not None
-    second = others[0] if others else None
+    twins = [each for each in others if _identical(first, each, _VALIDATION)]
+    second = next((each for each in others if each not in twins), None)
     lead = None if second is None else difference(first.values(_validation(first)), second.values(_validation(second)))
     seed = int(first.by_seed(_validation(first)).idxmax())
-    return Best(first.name, strategy, len(group), validation, seed, second.name if second else None, lead)
+    names = tuple(each.name for each in twins)
+    return Best(first.name, names, strategy, len(group), validation, seed, second.name if second else None, lead)
 
 
 def _validation(result: Result) -> str:
-    return f"validation_{result.task.metric}"
+    return f"{_VALIDATION}_{result.task.metric}"
 
 
 def _mean_validation(result: Result) -> float:
@@ -144,11 +149,12 @@ def _ablations(read: Sequence[Result], variants: dict[str, Variant], params: Par
         changed = differences(settings, others)
         if len(changed) == 1:
             ((setting, values),) = changed.items()
-            yield Ablation(setting, values, compare(second, first, params), _identical(first, second))
+            identical = _identical(first, second, first.task.test_sets[0])
+            yield Ablation(setting, values, compare(second, first, params), identical)
 
 
-def _identical(first: Result, second: Result) -> bool:
-    part, metric = first.task.test_sets[0], first.task.metric
+def _identical(first: Result, second: Result, part: str) -> bool:
+    metric = first.task.metric
     one, other = (
         each.metrics[(each.metrics["part"] == part) & each.metrics["metric"].isin([metric, "loss"])]
         .set_index(["seed", "metric"])["value"]

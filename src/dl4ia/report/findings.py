@@ -61,16 +61,18 @@ def _best(task: "TaskReport") -> list[str]:
 def best(each: "Best", task: "TaskReport") -> str:
     """Return which of the variants that are validated alike is best, and by how much."""
     metric = names.score(task.task.metric)
+    alike = [each.name, *each.twins]
+    have = "whose runs are the same, have" if each.twins else "has"
     text = (
-        f"of the {each.candidates} variants validated on {sentences.strategy(each.strategy)}, {each.name} has the "
-        f"highest mean validation {metric}, {each.validation.mean:.3f}"
+        f"of the {each.candidates} variants validated on {sentences.strategy(each.strategy)}, {formats.joined(alike)}"
+        f"{', ' if each.twins else ' '}{have} the highest mean validation {metric}, {each.validation.mean:.3f}"
     )
     if each.second is not None and each.lead is not None:
         text += f" ({formats.difference(each.lead)} to the next, {each.second})"
     test = next(variant for variant in task.variants if variant.name == each.name).result
     reached = test.summary(task.task.headline_metric)
     name = names.metric(task.task.headline_metric, task.task.test_sets)
-    return f"{text}; its {name} is {formats.summary(reached)}."
+    return f"{text}; {'their' if each.twins else 'its'} {name} is {formats.summary(reached)}."
 
 
 def _patients(task: "TaskReport") -> list[str]:
