@@ -89,8 +89,19 @@ def test_a_search_ends_with_its_best_point(layout, params):
     )
 
 
-def test_the_overview_says_how_far_each_variant_is(three, params, layout):
+def test_the_overview_says_how_far_each_is_and_what_came_of_it(three, params, layout):
     ended(three[0], "finished", **{"train/accuracy": 0.97})
-    assert "variant  mnist-fc" in overview(params, layout)
-    (line,) = [line for line in overview(params, layout).splitlines() if "mnist-fc" in line]
-    assert "1 of 10 runs finished" in line
+    scores = [{("test_a", "dice"): 0.8, ("test_b", "dice"): 0.7}, {("test_a", "dice"): 0.9, ("test_b", "dice"): 0.7}]
+    evaluation(layout, "warwick-start", "warwick", scores)
+    evaluation(layout, "warwick-logits", "warwick", [None])
+    layout.study("lambda").write_table("trials", pd.DataFrame(
+        [(0, "complete", 0.7, 0.0, 1.0, None), (1, "failed", None, 0.0, 1.0, "killed")],
+        columns=["trial", "state", "value", "started", "seconds", "error"],
+    ))  # fmt: skip
+    layout.study("lambda").best.write_text("{}")
+    lines = {line.split()[1]: line for line in overview(params, layout).splitlines()[1:]}
+    assert "1 of 10 runs  not evaluated " in lines["mnist-fc"]
+    assert "0 of 5 runs   test A dice 0.850 ± 0.071  " in lines["warwick-start"]
+    assert "test A dice – " in lines["warwick-logits"]
+    assert "not started   validation dice 0.700 " in lines["lambda"]
+    assert lines["joint"].split()[2:4] == ["not", "started"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """\
 examples:
-  dl4ia list                        variants and studies of params.yaml, and how many runs are trained
+  dl4ia list                        variants and studies of params.yaml, with their results
   dl4ia train mnist-cnn             all its seeds, side by side; the same command resumes
   dl4ia evaluate mnist-cnn          on the test set
   dl4ia search joint --workers 2    a study; several such processes share the trials
@@ -35,7 +35,7 @@ _STAGES = {
     "evaluate": ("measure trained variants and ensembles on the test sets", ("NAME", "+")),
     "report": ("write the tables in results/, and the report", None),
     "publish": ("show all runs and studies on disk in MLflow", None),
-    "list": ("list variants and studies, and how many runs are trained", None),
+    "list": ("list variants and studies with their results", None),
 }
 
 

@@ -45,23 +45,39 @@ def searched_line(name: str, study: "Study", directory: "StudyDirectory") -> str
 
 
 def overview(params: "Params", layout: "Layout") -> str:
-    """Return a line for each variant, ensemble and study of params.yaml: how far it is, and what it is about."""
-    lines = []
+    """Return a table of what is in params.yaml: how far each is in this working copy, and the committed result."""
+    lines = [("", "name", "done here", "result", "about")]
     for name, variant in params.variants.items():
         seeds = variant.settings.seeds
         finished = sum(_state(layout.run(name, seed)) == "finished" for seed in seeds)
-        lines.append(("variant", name, f"{finished} of {len(seeds)} runs finished", variant.about))
+        lines.append(("variant", name, f"{finished} of {len(seeds)} runs", _tested(name, layout), variant.about))
     for name, best in params.searched.items():
         if name not in params.variants:
-            lines.append(("variant", name, f"waits for {best}", ""))
-    lines += [("ensemble", name, f"of {', '.join(row.members)}", row.about) for name, row in params.ensembles.items()]
+            lines.append(("variant", name, "not started", "", f"waits for {best}"))
+    for name, row in params.ensembles.items():
+        lines.append(("ensemble", name, f"of {', '.join(row.members)}", _tested(name, layout), row.about))
     for name, study in params.studies.items():
-        lines.append(("study", name, f"{_state(layout.study(name))}, {study.trials} trials", study.about))
-    widths = [max(len(line[column]) for line in lines) for column in range(3)]
-    return "\n".join(
-        "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[3]]).rstrip()
-        for line in lines
-    )
+        lines.append(("study", name, _state(layout.study(name)), _best(study, layout.study(name)), study.about))
+    *widths, _ = (max(map(len, column)) for column in zip(*lines, strict=True))
+    padded = ([cell.ljust(width) for cell, width in zip(line, [*widths, 0], strict=True)] for line in lines)
+    return "\n".join("  ".join(cells).rstrip() for cells in padded)
+
+
+def _tested(name: str, layout: "Layout") -> str:
+    """Return the score of a variant or ensemble on the first test set, if it has been evaluated."""
+    result = layout.result(name)
+    if not result.path.exists():
+        return "not evaluated"
+    record = result.record()
+    trained, task = [run.seed for run in record.runs if run.trained], task_of(record.task)
+    part = task.test_sets[0]
+    return f"{_spelled(part)} {task.metric} {_score(result.table('metrics'), part, task.metric, trained)}"
+
+
+def _best(study: "Study", directory: "StudyDirectory") -> str:
+    """Return the best value of a study, if it has any."""
+    values = directory.table("trials")["value"].dropna() if directory.best.exists() else []
+    return f"validation {task_of(study.task).metric} {max(values):.3f}" if len(values) else ""
 
 
 def _state(directory: "RunDirectory | StudyDirectory") -> str:
@@ -83,5 +99,7 @@ def _mean(values: Sequence[float]) -> str:
     """Return the mean, with the standard deviation if there are several values."""
     import pandas as pd  # noqa: PLC0415 (the line is printed last, and `--help` does not need it)
 
+    if not values:
+        return "–"
     series = pd.Series(values)
     return f"{series.mean():.3f}" + (f" ± {series.std():.3f}" if len(series) > 1 else "")

@@ -128,7 +128,7 @@ class Pipeline:
         write_report(self.params, self.layout, notice)
 
     def overview(self) -> None:
-        """Print what is in params.yaml, and how far each is."""
+        """Print what is in params.yaml, how far each is, and its result."""
         print(overview(self.params, self.layout))  # noqa: T201
 
     def publish(self) -> None:
