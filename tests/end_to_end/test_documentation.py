@@ -1,4 +1,4 @@
-"""The commands of README.md, as printed, in a fresh clone with small settings."""
+"""The commands of README.md and of `dl4ia --help`, as printed, in a fresh clone with small settings."""
 
 import os
 import re
@@ -12,6 +12,7 @@ import requests
 
 from tests.conftest import ROOT
 from tests.end_to_end.conftest import project
+from tests.test_advice import examples
 from tests.workspaces import Workspace, wait_until
 
 pytestmark = pytest.mark.system
@@ -81,6 +82,12 @@ def test_every_command_runs_as_printed(workspace):
     assert colleague is not None
     assert colleague.results() == workspace.results()
     assert colleague.run("git", "status", "--porcelain", "results").stdout == ""
+
+
+def test_every_example_of_the_help_runs(workspace):
+    workspace.repro("split")
+    for command in examples():
+        shell(workspace, command)
 
 
 def test_the_row_of_a_variant_can_be_pasted(workspace):

@@ -1,0 +1,72 @@
+"""The commands that messages advise, and those of `--help`: each is one that there is."""
+
+import ast
+import contextlib
+import importlib.util
+import io
+import re
+import shlex
+from collections.abc import Iterator
+
+import pytest
+import yaml
+from dvc.cli.parser import get_main_parser
+
+from dl4ia import cli
+from tests.conftest import ROOT
+
+PLACE = "mnist-cnn"  # stands for the name that a message puts there
+PROGRAMS = ("make", "dl4ia", "dvc", "mlflow", "optuna", "python", "git", "rm")
+
+
+def texts() -> Iterator[str]:
+    """Return the string literals of the code, without docstrings; `PLACE` for what is put into them."""
+    for path in [*(ROOT / "src" / "dl4ia").rglob("*.py"), *(ROOT / "pipeline").glob("*.py")]:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        others = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings, and parts
+        others |= {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.JoinedStr):
+                yield "".join(str(part.value) if isinstance(part, ast.Constant) else PLACE for part in node.values)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in others:
+                yield node.value
+
+
+def advised() -> set[str]:
+    """Return the commands in messages: what is in backquotes and begins with a program."""
+    quoted = {command for text in texts() for command in re.findall(r"`([^`\n]+)`", text)}
+    return {command for command in quoted if command.split()[0] in PROGRAMS and command not in PROGRAMS}
+
+
+def examples() -> list[str]:
+    """Return the examples of `dl4ia --help`, in its order."""
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown), pytest.raises(SystemExit):
+        cli.run(["--help"])
+    return [line.split("  ")[1] for line in shown.getvalue().splitlines() if line.startswith("  dl4ia ")]
+
+
+def test_there_are_some():
+    assert {"dvc repro -f download", "make publish", f"dvc repro search@{PLACE}"} <= advised()
+    assert {"dl4ia list", "dl4ia search joint --workers 2"} <= set(examples())
+
+
+@pytest.mark.parametrize("command", sorted(advised().union(examples())))
+def test_a_command_that_is_advised_exists(command, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["dvc"])  # where its parser looks, too
+    program, *words = shlex.split(command)
+    match program:
+        case "make":
+            targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+            assert words[0] in targets
+        case "dvc":
+            targets = get_main_parser().parse_args(words).targets
+            stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+            assert {target.split("@")[0] for target in targets} <= stages.keys()
+        case "dl4ia":
+            cli._parser().parse_args([word for word in words if word != "STAGE"] or ["list"])
+        case "python":
+            assert words[0] == "-m"
+            assert words[1].endswith(".STAGE") or importlib.util.find_spec(words[1])
+        case _:
+            pytest.fail("no check of this program: add one")
