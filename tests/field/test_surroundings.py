@@ -2,13 +2,16 @@
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from dl4ia.tracking.mlflow import connect
+from tests.conftest import ROOT
 from tests.workspaces import Workspace, differing, with_data
 
 pytestmark = pytest.mark.system
@@ -117,7 +120,7 @@ def test_no_standard_input_is_needed(base, expected, tmp_path):
 
 
 @pytest.mark.field("python/cpython#90650", "a listing that is piped into head ends in a traceback")
-@pytest.mark.parametrize("command", ["dl4ia list", "dl4ia --help", "python -m pipeline.report"])
+@pytest.mark.parametrize("command", ["dl4ia list", "dl4ia --help"])
 def test_a_reader_that_has_seen_enough_is_no_error(base, tmp_path, command):
     workspace = fresh(base, tmp_path / "copy")
     ended = workspace.run("bash", "-c", f"{command} | true; exit ${{PIPESTATUS[0]}}", check=False)
@@ -136,3 +139,26 @@ def test_git_is_not_needed(base, expected, tmp_path):
         found = subprocess.run(["which", tool], capture_output=True, text=True, check=True)
         (tools / tool).symlink_to(found.stdout.strip())
     works(fresh(base, tmp_path / "copy"), expected, PATH=os.pathsep.join([str(tools), *folders]))
+
+
+def test_an_installed_wheel_does_the_same(base, expected, tmp_path):
+    source, site = tmp_path / "source", tmp_path / "site"
+    shutil.copytree(ROOT / "src", source / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copyfile(ROOT / name, source / name)
+    build = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-build-isolation",
+        "--no-deps",
+        "-w",
+        tmp_path,
+        source,
+    ]
+    subprocess.run(build, check=True)
+    (wheel,) = tmp_path.glob("dl4ia-*.whl")
+    shutil.unpack_archive(wheel, site, "zip")
+    works(fresh(base, tmp_path / "copy"), expected, f"{COMMANDS} && dl4ia report", PYTHONPATH=str(site))
