@@ -84,7 +84,7 @@ class Provenance(Stored):
 class RunStatus(Provenance):
     """The content of a run's `status.json`.
 
-    `diverged` is a result: the loss was no longer finite. `failed` is a fault, such as want of memory.
+    `diverged` is a result: the loss was no longer finite. `failed` is a fault, such as running out of memory.
     """
 
     state: Literal["running", "stopped", "finished", "diverged", "failed"]

@@ -44,7 +44,7 @@ def run_study(  # noqa: PLR0913
     observe: Callable[[SearchProgress], None],
     device: Device = "auto",
 ) -> None:
-    """Bring a study to its number of trials and write its outcome; the tables are written anew after each trial.
+    """Bring a study to its number of trials and write its outcome; the tables are rewritten after each trial.
 
     A study that was stopped is resumed, one that is complete is only written. `best.yaml` exists only while all trials
     have ended. Raises RunError for a database that is not available or has the study with another definition, when the

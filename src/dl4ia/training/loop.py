@@ -177,7 +177,7 @@ def _iterate(training: Training, train: Labelled) -> float:
 
 
 def _mean_metrics(training: Training) -> dict[str, float]:
-    """Return the training metrics since the last point, and start anew; raises DivergedError."""
+    """Return the training metrics since the last point, and reset them; raises DivergedError."""
     loss, score = (float(torch.stack(values).mean()) for values in (training.losses, training.scores))
     if not math.isfinite(loss):
         raise DivergedError(f"the training loss is {loss} after {training.step} iterations")

@@ -103,5 +103,5 @@ def _check_place(client: "MlflowClient", layout: Layout, artifacts: str) -> None
         if experiment.name != "Default" and not location.startswith(artifacts):
             raise TrackerError(
                 f"{lasting(layout.root) / 'mlflow.db'} was made for files in {location}, and this folder has been "
-                f"moved or copied since: delete it, and `make publish` makes it anew"
+                f"moved or copied since: delete it, and `make publish` recreates it"
             )
