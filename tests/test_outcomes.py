@@ -27,15 +27,23 @@ def three(params, layout):
 
 def test_a_training_ends_with_the_validation_score_of_the_finished_runs(three):
     first, second, third = three
-    ended(first, "finished", **{"train/accuracy": 0.99, "validation/accuracy": 0.94})
-    ended(second, "finished", **{"train/accuracy": 0.99, "validation/accuracy": 0.96})
-    ended(third, "diverged", **{"train/accuracy": 0.1, "validation/accuracy": 0.1})
+    ended(first, "finished", **{"train/loss": 0.1, "train/accuracy": 0.99, "validation/accuracy": 0.94})
+    ended(second, "finished", **{"train/loss": 0.1, "train/accuracy": 0.99, "validation/accuracy": 0.96})
+    ended(third, "diverged", **{"train/loss": 2.3, "train/accuracy": 0.1, "validation/accuracy": 0.1})
     assert trained_line("mnist-fc", three) == "mnist-fc: validation accuracy 0.950 ± 0.014 (2 of 3 runs finished)"
 
 
 def test_a_training_on_all_images_ends_with_the_training_score(three):
-    ended(three[0], "finished", **{"train/accuracy": 0.97})
+    ended(three[0], "finished", **{"train/loss": 0.1, "train/accuracy": 0.97})
     assert trained_line("mnist-fc", three[:1]) == "mnist-fc: train accuracy 0.970 (1 of 1 runs finished)"
+
+
+def test_runs_at_chance_level_are_counted_apart(three):
+    ended(three[0], "finished", **{"train/loss": 0.1, "train/accuracy": 0.97})
+    ended(three[1], "finished", **{"train/loss": 2.3026, "train/accuracy": 0.1})
+    line = trained_line("mnist-fc", three[:2])
+    assert line == "mnist-fc: train accuracy 0.970 (2 of 2 runs finished, 1 at chance level)"
+    assert trained_line("mnist-fc", three[1:2]) == "mnist-fc: (1 of 1 runs finished, 1 at chance level)"
 
 
 def test_a_training_without_a_finished_run_has_no_score(three):

@@ -17,13 +17,21 @@ if TYPE_CHECKING:
 
 
 def trained_line(name: str, experiments: "Sequence[Experiment]") -> str:
-    """Return the last validation score of a variant's runs, or that of training where nothing was held out."""
+    """Return the last validation score of the runs that left chance level; of training where nothing was held out."""
+    from dl4ia.runs.results import left_chance_level  # noqa: PLC0415 (`--help` does not need it)
+
     finished = [each for each in experiments if each.run.status().state == "finished"]
-    metric = task_of(experiments[0].variant.task).metric
+    task = task_of(experiments[0].variant.task)
     last = [each.run.history().iloc[-1] for each in finished]
-    part = next((part for part in ("validation", "train") if last and f"{part}/{metric}" in last[0]), "")
-    score = f"{part} {metric} {_mean([row[f'{part}/{metric}'] for row in last])} " if last else ""
-    return f"{name}: {score}({len(finished)} of {len(experiments)} runs finished)"
+    trained = [
+        row
+        for row in last
+        if left_chance_level({("train", key): row[f"train/{key}"] for key in ("loss", task.metric)}, task)
+    ]
+    part = next((part for part in ("validation", "train") if trained and f"{part}/{task.metric}" in trained[0]), "")
+    score = f"{part} {task.metric} {_mean([row[f'{part}/{task.metric}'] for row in trained])} " if trained else ""
+    stuck = f", {len(last) - len(trained)} at chance level" if len(last) > len(trained) else ""
+    return f"{name}: {score}({len(finished)} of {len(experiments)} runs finished{stuck})"
 
 
 def evaluated_line(name: str, result: "ResultDirectory") -> str:
