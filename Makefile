@@ -21,7 +21,7 @@ pip = PIP_USER=0 PIP_TARGET= PIP_PREFIX= .venv/bin/python -m pip
 index = $$($(pip) config list | sed -n "s/^[a-z:]*\.index-url='\(.*\)'$$/\1/p" | tail -n 1)
 uv = index="$(index)"; [ -z "$$index" ] || export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$index}"; .venv/bin/uv pip
 
-.PHONY: help setup demo demo-ui demo-dashboard test test-all torture lint repro continue same report publish ui dashboard clean
+.PHONY: help setup demo demo-ui demo-dashboard test test-system test-all torture lint repro continue same report publish ui dashboard clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -50,8 +50,10 @@ demo-dashboard: setup ## optuna-dashboard on the demo's study (PORT=8080)
 test: setup ## run the tests
 	python -m pytest -m "not system"
 
-test-all: setup ## run the tests, and variations that take minutes
-	python -m pytest
+test-system: setup ## run what takes minutes: whole pipelines, every variation of a fault
+	python -m pytest -m system
+
+test-all: test test-system ## run all tests
 
 torture: setup ## kill, starve and corrupt everything for real, and count what is lost
 	python -m tests.faults
