@@ -63,8 +63,6 @@ def main(*words: str) -> None:
 
 def _end_process(code: int) -> NoReturn:
     """End this process; at once if a thread still runs: a tracker that is slow, in C++, would make Python abort."""
-    sys.stdout.flush()
-    sys.stderr.flush()
     if threading.active_count() > 1:
         os._exit(code)
     sys.exit(code)
@@ -87,7 +85,7 @@ def ending_in_one_line(work: Callable[[], None]) -> None:
         try:
             work()
         finally:
-            sys.stdout.flush()
+            print(end="", flush=True)  # noqa: T201 (also where there is no standard output)
     except BrokenPipeError:  # whoever reads the output has seen enough, as in `dl4ia list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(128 + signal.SIGPIPE)

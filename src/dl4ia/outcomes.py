@@ -36,10 +36,9 @@ def trained_line(name: str, experiments: "Sequence[Experiment]") -> str:
 
 def evaluated_line(name: str, result: "ResultDirectory") -> str:
     """Return the test scores of the runs that trained."""
-    record, table = result.record(), result.table("metrics")
-    trained, task = [run.seed for run in record.runs if run.trained], task_of(record.task)
-    scores = [f"{_spelled(part)} {task.metric} {_score(table, part, task.metric, trained)}" for part in task.test_sets]
-    return f"{name}: {', '.join(scores) + ' ' if trained else ''}({len(trained)} of {len(record.runs)} runs trained)"
+    runs = result.record().runs
+    trained, scores = sum(run.trained for run in runs), _test_scores(result)
+    return f"{name}: {', '.join(scores) + ' ' if trained else ''}({trained} of {len(runs)} runs trained)"
 
 
 def searched_line(name: str, study: "Study", directory: "StudyDirectory") -> str:
@@ -74,12 +73,14 @@ def overview(params: "Params", layout: "Layout") -> str:
 def _tested(name: str, layout: "Layout") -> str:
     """Return the score of a variant or ensemble on the first test set, if it has been evaluated."""
     result = layout.result(name)
-    if not result.path.exists():
-        return "not evaluated"
-    record = result.record()
+    return _test_scores(result)[0] if result.path.exists() else "not evaluated"
+
+
+def _test_scores(result: "ResultDirectory") -> list[str]:
+    """Return the mean score of the runs that trained on each test set."""
+    record, table = result.record(), result.table("metrics")
     trained, task = [run.seed for run in record.runs if run.trained], task_of(record.task)
-    part = task.test_sets[0]
-    return f"{_spelled(part)} {task.metric} {_score(result.table('metrics'), part, task.metric, trained)}"
+    return [f"{_spelled(part)} {task.metric} {_score(table, part, task.metric, trained)}" for part in task.test_sets]
 
 
 def _best(study: "Study", directory: "StudyDirectory") -> str:
