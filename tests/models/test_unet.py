@@ -52,6 +52,20 @@ def test_a_residual_block_adds_a_projection_of_what_comes_in():
     assert torch.equal(layers(features), F.relu(layers.shortcut(features)))
 
 
+def test_without_skip_connections_the_way_up_sees_only_what_comes_from_below():
+    network, images = unet(levels=1, skip_connections=False), torch.randn(3, 2, 32, 32)
+    x = block(F.max_pool2d(block(images, network.encoder[0].block), 2), network.bottom)
+    x = block(network.decoder[0].up(x), network.decoder[0].block)
+    torch.testing.assert_close(network(images), F.conv2d(x, network.head.weight, network.head.bias))
+
+
+@pytest.mark.parametrize("residual", [False, True])
+def test_without_batch_norm_convolutions_have_biases(residual):
+    network = unet(residual=residual, batch_norm=False)
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in network.modules())
+    assert all(layer.bias is not None for layer in network.modules() if isinstance(layer, nn.Conv2d))
+
+
 def test_unshuffled_pixels_cost_about_a_quarter():
     full, unshuffled = (flops(unet(width=16, pixel_unshuffle=factor)) for factor in (1, 2))
     assert 0.25 < unshuffled / full < 0.28

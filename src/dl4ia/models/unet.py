@@ -11,7 +11,7 @@ Of width 16 with 3 levels, for images of 128x128 pixels:
     decoder.2  transposed convolution  32 -> 16, beside encoder.0: block  32 -> 16
     head       1x1 convolution 16 -> 2
 
-A block is two 3x3 convolutions, each with batch norm and ReLU.
+A block is two 3x3 convolutions, each with batch norm and ReLU. What to leave out is a setting, for ablations.
 """
 
 from dataclasses import replace
@@ -22,7 +22,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from dl4ia.base.schema import Size
-from dl4ia.models.layers import check_poolings, pixelwise
+from dl4ia.models.layers import check_poolings, normalization, pixelwise
 from dl4ia.models.network import NETWORKS, NetworkConfig, Signature
 
 
@@ -33,7 +33,8 @@ class UNet(NetworkConfig):
     `levels` is the number of pools; there are `width` feature maps at first and twice as many after each pool. With
     `residual` a block adds its input to its output (He et al., 2016). `pixel_unshuffle` (1: off) makes the images that
     many times smaller, with pixels as channels, and the logits as many times larger (Shi et al., 2016): with 2 the
-    network costs a quarter at the same depth.
+    network costs a quarter at the same depth. Without `skip_connections` the way up sees only what comes from below;
+    without `batch_norm` convolutions have biases instead.
     """
 
     kind: Literal["unet"]
@@ -41,6 +42,8 @@ class UNet(NetworkConfig):
     levels: Size
     residual: bool = False
     pixel_unshuffle: Annotated[int, Field(ge=1, le=16)] = 1
+    skip_connections: bool = True
+    batch_norm: bool = True
 
     def check(self, signature: Signature) -> None:
         """Raise ValueError for images that cannot be pooled so often, or a task that asks for one class an image."""
@@ -67,12 +70,12 @@ class UNetNetwork(nn.Module):
         self.encoder = nn.ModuleList()
         channels = signature.channels * factor**2
         for level in range(config.levels):
-            self.encoder.append(Encoder(channels, config.width << level, residual=config.residual))
+            self.encoder.append(Encoder(channels, config.width << level, config))
             channels = config.width << level
-        self.bottom = Block(channels, 2 * channels, residual=config.residual)
+        self.bottom = Block(channels, 2 * channels, config)
         self.decoder = nn.ModuleList()
         for level in reversed(range(config.levels)):
-            self.decoder.append(Decoder(config.width << level, residual=config.residual))
+            self.decoder.append(Decoder(config.width << level, config))
         self.head = pixelwise(config.width, signature.classes * factor**2)
         self.shuffle = nn.PixelShuffle(factor) if factor > 1 else nn.Identity()
 
@@ -90,9 +93,9 @@ class UNetNetwork(nn.Module):
 class Encoder(nn.Module):
     """A block, and a pool to half the resolution; also returns the features before the pool."""
 
-    def __init__(self, inputs: int, outputs: int, *, residual: bool) -> None:
+    def __init__(self, inputs: int, outputs: int, config: UNet) -> None:
         super().__init__()
-        self.block = Block(inputs, outputs, residual=residual)
+        self.block = Block(inputs, outputs, config)
         self.pool = nn.MaxPool2d(2, stride=2)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102 (PyTorch's)
@@ -103,13 +106,15 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """A transposed convolution to twice the resolution, then a block that also sees the features of the way down."""
 
-    def __init__(self, outputs: int, *, residual: bool) -> None:
+    def __init__(self, outputs: int, config: UNet) -> None:
         super().__init__()
+        self.skip_connections = config.skip_connections
         self.up = nn.ConvTranspose2d(2 * outputs, outputs, kernel_size=2, stride=2)
-        self.block = Block(2 * outputs, outputs, residual=residual)
+        self.block = Block((1 + config.skip_connections) * outputs, outputs, config)
 
     def forward(self, features: Tensor, skip: Tensor) -> Tensor:  # noqa: D102 (PyTorch's)
-        return self.block(torch.cat([skip, self.up(features)], dim=1))  # type: ignore[no-any-return]
+        features = self.up(features)
+        return self.block(torch.cat([skip, features], dim=1) if self.skip_connections else features)  # type: ignore[no-any-return]
 
 
 class Block(nn.Module):
@@ -119,14 +124,15 @@ class Block(nn.Module):
     three folds of patients) and more errors within 8 pixels of the border (23 and 21 %).
     """
 
-    def __init__(self, inputs: int, outputs: int, *, residual: bool) -> None:
+    def __init__(self, inputs: int, outputs: int, config: UNet) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(inputs, outputs, kernel_size=3, padding=1, bias=False)  # batch norm adds its own bias
-        self.norm1 = nn.BatchNorm2d(outputs)
+        batch_norm = config.batch_norm  # which adds a bias of its own
+        self.conv1 = nn.Conv2d(inputs, outputs, kernel_size=3, padding=1, bias=not batch_norm)
+        self.norm1 = normalization(outputs, batch_norm=batch_norm)
         self.relu1 = nn.ReLU(inplace=True)
-        self.conv2 = nn.Conv2d(outputs, outputs, kernel_size=3, padding=1, bias=False)
-        self.norm2 = nn.BatchNorm2d(outputs)
-        self.shortcut = Projection(inputs, outputs) if residual else None
+        self.conv2 = nn.Conv2d(outputs, outputs, kernel_size=3, padding=1, bias=not batch_norm)
+        self.norm2 = normalization(outputs, batch_norm=batch_norm)
+        self.shortcut = Projection(inputs, outputs, batch_norm=batch_norm) if config.residual else None
         self.relu2 = nn.ReLU(inplace=True)
 
     def forward(self, inputs: Tensor) -> Tensor:  # noqa: D102 (PyTorch's)
@@ -139,7 +145,7 @@ class Block(nn.Module):
 class Projection(nn.Sequential):
     """What a residual block adds where inputs and outputs differ in number: a 1x1 convolution with batch norm."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, inputs: int, outputs: int, *, batch_norm: bool) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, kernel_size=1, bias=False)
-        self.norm = nn.BatchNorm2d(outputs)
+        self.conv = nn.Conv2d(inputs, outputs, kernel_size=1, bias=not batch_norm)
+        self.norm = normalization(outputs, batch_norm=batch_norm)
