@@ -7,7 +7,9 @@ from ruamel.yaml import YAML
 
 from dl4ia import config
 from dl4ia.base.errors import ConfigError
-from dl4ia.config.sections import nested
+from dl4ia.config.groups import stages_of
+from dl4ia.config.sections import flat, nested
+from dl4ia.config.studies import BestOf
 
 SMALL = """
 data: {source: auto}
@@ -326,6 +328,75 @@ def test_the_committed_experiments_are_those_of_the_report(params):
         "warwick-baseline": ["relu_on_logits"],
         "mnist-extra-conv": ["log_softmax"],
     }
+
+
+AUGMENTATION = [{"kind": "flips"}, {"kind": "affine", "degrees": 90.0}]
+
+
+def test_items_of_a_list_are_overridden_by_their_kind(tmp_path):
+    content = changed(defaults__warwick__augmentation=AUGMENTATION)
+    content["variants"]["glands"]["settings"] = {"augmentation": {"affine": {"shear": 5.0}, "quarter-turns": {}}}
+    augmentation = load(tmp_path, content).variants["glands"].settings.model_dump()["augmentation"]
+    assert [each["kind"] for each in augmentation] == ["flips", "affine", "quarter-turns"]
+    assert (augmentation[1]["degrees"], augmentation[1]["shear"]) == (90, 5)
+
+
+def test_items_of_a_list_are_searched_by_their_kind(tmp_path):
+    content = changed(defaults__warwick__augmentation=AUGMENTATION)
+    content["studies"]["joint"]["space"] = {"augmentation": {"affine": {"degrees": [0.0, 45.0, 90.0, 180.0]}}}
+    study = load(tmp_path, content).study("joint")
+    variant = study.variant({"augmentation.affine.degrees": 45.0})
+    assert [each.kind for each in variant.settings.augmentation] == ["flips", "affine"]
+    assert variant.settings.augmentation[1].model_dump()["degrees"] == 45
+    assert not any(key.startswith("augmentation.affine.degrees") for key in study.fixed)
+
+
+def test_flat_keys_of_a_list_name_kinds_where_these_differ():
+    assert flat({"a": [{"kind": "x", "b": 1}, {"kind": "y", "b": 2}]}) == {"a.x.b": 1, "a.y.b": 2}
+    for plain in ([1, 2], [], [{"kind": "x"}, {"kind": "x"}], [{"b": 1}]):
+        assert flat({"a": plain}) == {"a": plain}
+
+
+FINAL = {"of": "joint", "task": "warwick", "about": "longer", "trials": 2, "iterations": 5000}
+
+
+def test_a_final_is_the_study_that_it_is_of_but_for_what_it_states(tmp_path):
+    params = load(tmp_path, changed(finals={"longer": FINAL}))
+    study, final = params.study("joint"), params.study("longer")
+    stated = {"about": "longer", "trials": 2, "iterations": 5000, "sampler": BestOf(kind="best-of", study="joint")}
+    assert final == study.model_copy(update=stated)
+    assert final.command("longer") == "dvc repro search-finals@longer"
+    assert study.command("joint") == "dvc repro search@joint"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"of": "jont"}, "finals.longer.of: got 'jont', expected one of the studies joint"),
+        ({"space": {}}, "studies.longer.space"),
+        ({"budget": 3}, "studies.longer.budget: unknown"),
+    ],
+)
+def test_a_mistake_in_a_final_is_named(tmp_path, changes, message):
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        load(tmp_path, changed(finals={"longer": FINAL | changes}))
+
+
+def test_a_final_cannot_have_the_name_of_a_study(tmp_path):
+    with pytest.raises(ConfigError, match=r"finals.joint: there is a study of that name"):
+        load(tmp_path, changed(finals={"joint": FINAL}))
+
+
+def test_a_group_has_the_stages_of_its_experiments(tmp_path):
+    content = changed(finals={"longer": FINAL | {"group": "better"}}, searched__best__group="better")
+    load(tmp_path, content)
+    path = tmp_path / "params.yaml"
+    assert stages_of("better", path) == ["search-finals@longer", "evaluate-searched@best"]
+    assert stages_of("report", path) == ["search@joint", "evaluate@digits", "evaluate@glands", "evaluate-ensemble@mean"]
+    with pytest.raises(
+        ConfigError, match=r"group 'bettr' is not in params.yaml; did you mean 'better'\?; it has report"
+    ):
+        stages_of("bettr", path)
 
 
 def test_dotted_keys_become_sections():

@@ -87,7 +87,7 @@ def assert_working_copies_do_not_repeat_a_trial(grid, tmp_path, url, name="study
     for layout in layouts:
         write_data(layout)
     stored = open_study(name, study, layouts[0], url)
-    enqueue(small(study, trials=2), stored.study)
+    enqueue(small(study, trials=2), list(study.grid()), stored.study)
     for _ in range(2):
         with pytest.warns(UserWarning, match="Heartbeat of storage is supposed"):
             stored.study.ask()  # and no more: every copy finds trials to queue again, and some to add

@@ -30,7 +30,7 @@ def two(grid):
 def stored(two, layout):
     """The study of two trials, queued."""
     stored = open_study("study", two, layout, default_url(layout))
-    enqueue(two, stored.study)
+    enqueue(two, list(two.grid()), stored.study)
     return stored
 
 
@@ -95,7 +95,7 @@ def test_a_trial_that_kills_every_worker_is_given_up(grid, layout, monkeypatch):
     monkeypatch.setattr("dl4ia.search.trial_queue._RETRIES", 2)
     one = small(grid, trials=1)
     stored = open_study("study", one, layout, default_url(layout))
-    enqueue(one, stored.study)
+    enqueue(one, list(one.grid()), stored.study)
     for attempt in range(3):
         assert finished_count(stored.trials) == 0
         assert root_trial_number(stored.trials[run_elsewhere(stored, ENDED).number]) == 0

@@ -73,7 +73,7 @@ def _fitted(trials: pd.DataFrame, name: str, study: Study, directory: StudyDirec
     columns = {}
     for key, dimension in study.space.items():
         if key not in trials:
-            raise RunError(f"{where}: column {key!r} is missing: run `dvc repro search@{name}`")
+            raise RunError(f"{where}: column {key!r} is missing: run `{study.command(name)}`")
         columns[key] = [_value(value, dimension) for value in trials[key]]
         if None in columns[key]:
             trial, value = next(
@@ -82,7 +82,7 @@ def _fitted(trials: pd.DataFrame, name: str, study: Study, directory: StudyDirec
                 if each is None
             )
             expected = f"{key} {value!r} is not in the space of params.yaml ({dimension.description})"
-            raise RunError(f"{where}: trial {trial}: {expected}: run `dvc repro search@{name}`")
+            raise RunError(f"{where}: trial {trial}: {expected}: run `{study.command(name)}`")
     return trials.assign(**{key: pd.Series(values, index=trials.index) for key, values in columns.items()})
 
 

@@ -22,8 +22,8 @@ _OWN = {"seeds": "seed", "iterations": "iterations", "evaluate_every": "evaluate
 
 def load(path: Path = Path("params.yaml"), root: Path = Path()) -> Params:
     """Read and check `path`, and below `root` what studies wrote; raise ConfigError with the first mistake."""
-    raw = _read(path)
-    unknown = raw.keys() - {*Params.model_fields, "defaults"}
+    raw = read(path)
+    unknown = raw.keys() - {*Params.model_fields, "defaults", "finals"}
     if unknown:
         raise ConfigError(f"{path}: {min(unknown)}: unknown section")
     filled = _filled(raw, path, root)
@@ -48,7 +48,8 @@ def _origin(error: ValidationError, filled: Section) -> str:
     return f" (its settings come from {best})" if best else ""
 
 
-def _read(path: Path) -> Section:
+def read(path: Path) -> Section:
+    """Read a file of named sections; raises ConfigError."""
     try:
         raw = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
@@ -62,9 +63,9 @@ def _read(path: Path) -> Section:
 
 def _filled(raw: Section, path: Path, root: Path) -> Section:
     """Return `raw` with the defaults of its task under the settings of each variant and study."""
-    variants = {name: _filled_row(raw, row, where) for name, row, where in _rows(raw, "variants", path)}
+    variants = {name: _filled_row(raw, row, where) for name, row, where in rows(raw, "variants", path)}
     searched = {}
-    for name, row, where in _rows(raw, "searched", path):
+    for name, row, where in rows(raw, "searched", path):
         if name in variants:
             raise ConfigError(f"{where}: there is a variant of that name")
         if not isinstance(row.get("best"), str):
@@ -72,14 +73,17 @@ def _filled(raw: Section, path: Path, root: Path) -> Section:
         searched[name] = row["best"]
         best = root / row["best"]
         if best.is_file():
-            rest = {key: value for key, value in row.items() if key != "best"}
-            variants[name] = _filled_row(raw, rest, where, _section(_read(best), "settings", str(best)))
-    studies = {name: _filled_study(raw, row, where) for name, row, where in _rows(raw, "studies", path)}
-    others = {key: value for key, value in raw.items() if key != "defaults"}
+            variants[name] = _filled_row(raw, row, where, _section(read(best), "settings", str(best)))
+    studies = {name: _filled_study(raw, row, where) for name, row, where in rows(raw, "studies", path)}
+    for name, row, where in rows(raw, "finals", path):
+        if name in studies:
+            raise ConfigError(f"{where}: there is a study of that name")
+        studies[name] = _filled_study(raw, _final(raw, row, where), where)
+    others = {key: value for key, value in raw.items() if key not in ("defaults", "finals")}
     return others | {"variants": variants, "searched": searched, "studies": studies}
 
 
-def _rows(raw: Section, key: str, path: Path) -> Iterator[tuple[str, Section, str]]:
+def rows(raw: Section, key: str, path: Path) -> Iterator[tuple[str, Section, str]]:
     """Yield name, row and place of each row of a section, which may be missing."""
     rows = {} if raw.get(key) is None else _section(raw, key, str(path))
     for name, row in rows.items():
@@ -119,6 +123,15 @@ def _filled_study(raw: Section, row: Section, where: str) -> Section:
             raise ConfigError(f"{where}.{section}.{own[0]}: a study takes it from its own `{_OWN[own[0]]}`: set that")
     rest = {key: value for key, value in row.items() if key != "settings"}
     return rest | {"space": _dimensions(row.get("space"), f"{where}.space"), "base": base}
+
+
+def _final(raw: Section, row: Section, where: str) -> Section:
+    """Return the row of a study of the best points of the study `of`, of which it has what it does not state itself."""
+    studies, of = raw.get("studies") or {}, row.get("of")
+    if not isinstance(of, str) or of not in studies:
+        raise ConfigError(f"{where}.of: got {of!r}, expected one of the studies {', '.join(map(str, studies))}")
+    own = {key: value for key, value in row.items() if key != "of"}
+    return {**_section(studies, of, where), **own, "sampler": {"kind": "best-of", "study": of}}
 
 
 def _dimensions(space: Any, where: str, prefix: str = "") -> Section:  # noqa: ANN401 (not yet checked)

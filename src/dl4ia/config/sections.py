@@ -1,4 +1,7 @@
-"""Sections of params.yaml: nested as they are written, or flat with dotted keys."""
+"""Sections of params.yaml: nested as they are written, or flat with dotted keys.
+
+A list of sections of different `kind` (augmentations) is addressed by kind: `augmentation.affine.degrees`.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,8 +11,19 @@ def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return nested sections as one, with dotted keys."""
     result: dict[str, Any] = {}
     for key, value in nested.items():
-        result |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+        sections = _by_kind(value)
+        result |= {f"{prefix}{key}": value} if sections is None else flat(sections, f"{prefix}{key}.")
     return result
+
+
+def _by_kind(value: Any) -> dict[str, Any] | None:  # noqa: ANN401 (any value of a section)
+    """Return the sections that a value has: itself, or those of a list by their kinds; None if it has none."""
+    if isinstance(value, dict):
+        return value
+    if not isinstance(value, list) or not all(isinstance(each, dict) and "kind" in each for each in value):
+        return None
+    sections = {each["kind"]: {key: part for key, part in each.items() if key != "kind"} for each in value}
+    return sections if 0 < len(sections) == len(value) else None
 
 
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
@@ -25,12 +39,17 @@ def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge key by key; a section of another `kind` replaces the one it overrides."""
+    """Merge key by key; a section of another `kind` replaces the one it overrides.
+
+    Sections over a list are merged with its items of their kinds; those that it has none of are appended.
+    """
     result = dict(base)
     for key, value in over.items():
         below = base.get(key)
         if isinstance(value, dict) and isinstance(below, dict) and value.get("kind") in (None, below.get("kind")):
             result[key] = merged(below, value)
+        elif isinstance(value, dict) and isinstance(below, list) and (sections := _by_kind(below)) is not None:
+            result[key] = [{"kind": kind, **section} for kind, section in merged(sections, value).items()]
         else:
             result[key] = value
     return result

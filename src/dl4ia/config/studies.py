@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, JsonValue, NonNegativeInt, PositiveFloat, model_validator
 
 from dl4ia.base.errors import ConfigError
-from dl4ia.base.schema import Count, Size, Strict
+from dl4ia.base.schema import Count, Name, Size, Strict
 from dl4ia.config.sections import flat, merged, nested
 from dl4ia.config.settings import Settings
-from dl4ia.config.variants import Variant
+from dl4ia.config.variants import REPORT, Variant
 
 Value = bool | int | float | str
 Point = Mapping[str, Value]  # a value for each dimension, by dotted key of the settings
@@ -90,6 +90,13 @@ class Tpe(Strict):
     startup: Count
 
 
+class BestOf(Strict):
+    """The best points of another study with the same space, by their validation scores there."""
+
+    kind: Literal["best-of"]
+    study: Name
+
+
 class NoPruner(Strict):
     """Every trial is trained to its end."""
 
@@ -126,10 +133,11 @@ class Study(Strict):
     """A search: the trials are trained with `base` settings, overridden by a point of `space`."""
 
     task: str
+    group: Name = REPORT
     about: str
     space: Annotated[dict[str, Annotated[Range | Choices, Field(discriminator="kind")]], Field(min_length=1)]
     base: dict[str, JsonValue]
-    sampler: Annotated[Grid | Random | Tpe, Field(discriminator="kind")]
+    sampler: Annotated[Grid | Random | Tpe | BestOf, Field(discriminator="kind")]
     pruner: Annotated[NoPruner | MedianPruner, Field(discriminator="kind")]
     objective: Annotated[OnSplit | OnFolds, Field(discriminator="kind")]
     trials: Size
@@ -181,6 +189,11 @@ class Study(Strict):
         given |= {"split": {"strategy": self.objective.strategy}}
         settings = Settings.model_validate_json(json.dumps(self.settings_at(point) | given))
         return Variant(task=self.task, exercise="", about=self.about, reported={}, settings=settings)
+
+    def command(self, name: str) -> str:
+        """Return the command that runs this study, whose name is `name`."""
+        final = isinstance(self.sampler, BestOf) and self.sampler.study != name
+        return f"dvc repro search-finals@{name}" if final else f"dvc repro search@{name}"
 
     @property
     def fixed(self) -> dict[str, Any]:

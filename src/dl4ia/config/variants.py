@@ -11,20 +11,25 @@ from dl4ia.base.schema import Name, Strict
 from dl4ia.config.settings import Settings
 from dl4ia.tasks import task_of
 
+REPORT = "report"  # the group of the experiments that reproduce the report
 TestTime = Literal["none", "flips", "flips-and-turns"]
 
 
 class Row(Strict):
     """What every experiment states: its task, the exercise it belongs to, and the values that the report gives.
 
-    `test_time` says over which transformed copies of an image predictions are averaged at evaluation.
+    `group` names the experiments that are run together: `make repro` runs those of the group `report`. `test_time` says
+    over which transformed copies of an image predictions are averaged at evaluation, and `objects` whether single
+    objects are measured, too, at the published resolution.
     """
 
     task: str
     exercise: str
+    group: Name = REPORT
     about: str
     reported: dict[str, float]
     test_time: TestTime = "none"
+    objects: bool = False
 
     @model_validator(mode="after")
     def _task_allows_it(self) -> Self:
@@ -37,9 +42,10 @@ class Row(Strict):
 
 
 class Variant(Row):
-    """A network that is trained."""
+    """A network that is trained; `best` is the file of the study that its settings come from, if any."""
 
     settings: Settings
+    best: str | None = None
 
     @model_validator(mode="after")
     def _settings_suit_the_task(self) -> Self:
@@ -55,6 +61,10 @@ class Variant(Row):
         except ValueError as error:
             raise misfit("settings.network", str(error)) from error
         return self
+
+    def training_command(self, name: str) -> str:
+        """Return the command that trains this variant, whose name is `name`."""
+        return f"dvc repro train-searched@{name}" if self.best else f"dvc repro train@{name}"
 
 
 class Ensemble(Row):

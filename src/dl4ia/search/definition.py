@@ -1,8 +1,9 @@
 """What a study is, as its database keeps it: all that decides the values of its trials, and nothing else.
 
-How many trials there are, how they are chosen, where they run and what is at its neutral default may change.
+How many trials there are, how a sampler chooses them, where they run and what is at its neutral default may change.
 """
 
+import hashlib
 import json
 import shlex
 from typing import Any
@@ -10,8 +11,10 @@ from typing import Any
 from dl4ia.base import atomic_files
 from dl4ia.base.errors import DataError
 from dl4ia.config import OnSplit, Study, flat
+from dl4ia.config.studies import BestOf
 from dl4ia.runs.code import study_version
 from dl4ia.runs.layout import Layout
+from dl4ia.search.points import known_points
 
 _CHOSEN = {"task", "objective", "iterations", "evaluate_every", "seed", "space"}
 
@@ -26,6 +29,9 @@ def definition_of(study: Study, layout: Layout) -> dict[str, Any]:
             definition["split"] = atomic_files.digest(layout.split(study.task, study.objective.strategy))
     except FileNotFoundError as error:
         raise DataError(f"{error.filename} is missing: run `dvc repro split` first") from error
+    if isinstance(study.sampler, BestOf):
+        points = json.dumps(known_points(study, layout), sort_keys=True)
+        definition["points"] = hashlib.sha256(points.encode()).hexdigest()[:32]
     definition["code"] = study_version(study)
     return dict(json.loads(json.dumps(definition)))
 

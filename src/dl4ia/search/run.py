@@ -13,6 +13,7 @@ from dl4ia.runs.layout import Layout
 from dl4ia.runs.provenance import provenance
 from dl4ia.runs.schemas import StudyStatus
 from dl4ia.search.outcome import best_of, write_best, write_importances, write_tables
+from dl4ia.search.points import known_points
 from dl4ia.search.storage import StoredStudy, database_errors, open_study
 from dl4ia.search.trial_queue import enqueue, finished_count
 from dl4ia.search.worker import Job, TrialProgress, work
@@ -80,7 +81,7 @@ class _Run:
     def search(self, executor: Executor, device: Device) -> None:
         """Run the trials that have not ended yet; raises RunError when the time is up."""
         with self.stored.lock():
-            enqueue(self.study, self.stored.study)
+            enqueue(self.study, known_points(self.study, self.layout), self.stored.study)
         self.write("running")
         if self.ended < self.study.trials:
             self.layout.study(self.name).best.unlink(missing_ok=True)

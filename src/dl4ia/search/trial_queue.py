@@ -21,9 +21,9 @@ from dl4ia.search.storage import StoredStudy
 _RETRIES = 30  # of a trial that is dropped each time: it may be what kills its workers
 
 
-def enqueue(study: Study, stored: optuna.Study) -> None:
-    """Queue trials until there are as many as wanted: the next points of a grid, or such as the sampler will choose."""
-    points: list[Point] = list(study.grid()) if study.sampler.kind == "grid" else [{}] * study.trials
+def enqueue(study: Study, known: Sequence[Point], stored: optuna.Study) -> None:
+    """Queue trials until there are as many as wanted: the next `known` points, or such as the sampler will choose."""
+    points: Sequence[Point] = known or [{}] * study.trials
     for point in points[len(_roots(stored.get_trials(deepcopy=False))) : study.trials]:
         stored.enqueue_trial(dict(point))
 
