@@ -116,6 +116,27 @@ def test_equal_images_are_in_one_fold(train):
         assert not {copies[index] for index in split.train} & {copies[index] for index in split.validation}
 
 
+@pytest.mark.parametrize("strategy", ["random-repeats", "patient-repeats"])
+def test_repeats_are_other_draws_of_about_as_many_images(train, strategy):
+    repeats = STRATEGIES[strategy](train, SplitSizes(seed=0, validation=0.2, repeats=5))
+    assert len({split.validation for split in repeats}) == len(repeats) == 5
+    for split in repeats:
+        assert sorted(split.train + split.validation) == list(range(len(train)))
+        assert len(split.validation) == pytest.approx(0.2 * len(train), rel=0.2)
+        shared = set(train.groups[list(split.train)]) & set(train.groups[list(split.validation)])
+        assert bool(shared) == (strategy == "random-repeats")
+
+
+def test_the_first_random_repeat_is_the_random_split(train):
+    assert STRATEGIES["random-repeats"](train, FIFTH)[0] == random_split(train, FIFTH)[0]
+
+
+def test_more_splits_by_patient_than_there_are_cannot_be_drawn(train):
+    few = train.take(np.flatnonzero(np.isin(train.groups, np.unique(train.groups)[:4])))
+    with pytest.raises(DataError, match="20 splits by patient are wanted, found"):
+        STRATEGIES["patient-repeats"](few, SplitSizes(seed=0, validation=0.25))
+
+
 def test_more_folds_than_patients_cannot_be_made(train):
     with pytest.raises(DataError, match="50 folds cannot be made of"):
         folds(train, 50, "patient", 0)

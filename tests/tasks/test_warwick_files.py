@@ -3,6 +3,7 @@ import pytest
 from PIL import Image
 
 from dl4ia.base.errors import DataError
+from dl4ia.data.imageset import OUTSIDE
 from dl4ia.tasks import warwick_files
 from tests.data.test_sources import published_warwick
 
@@ -20,6 +21,26 @@ def test_images_come_in_the_order_of_their_numbers(folder):
     assert images.groups.tolist() == [1, 2, 3]
     assert images.images.shape == (3, 2, 128, 128)
     assert warwick_files.read(folder, ("test_a", "test_b")).partition.tolist() == ["test_a", "test_b"]
+
+
+def test_test_images_come_with_their_objects_and_training_images_without(folder):
+    with Image.open(folder / "testB_1_anno.bmp") as annotation:
+        smaller = np.asarray(annotation)[:40, :60]
+    Image.fromarray(smaller).save(folder / "testB_1_anno.bmp")
+    Image.new("RGB", (60, 40)).save(folder / "testB_1.bmp")
+    assert warwick_files.read(folder, ("train",)).objects is None
+    objects = warwick_files.read(folder, ("test_a", "test_b")).objects
+    with Image.open(folder / "testA_1_anno.bmp") as annotation:
+        np.testing.assert_array_equal(objects[0], np.asarray(annotation))
+    np.testing.assert_array_equal(objects[1, :40, :60], smaller)
+    assert (objects[1, 40:] == OUTSIDE).all()
+    assert (objects[1, :, 60:] == OUTSIDE).all()
+
+
+def test_an_annotation_of_too_many_glands_is_named(folder):
+    Image.new("L", (77, 52), color=255).save(folder / "testA_1_anno.bmp")
+    with pytest.raises(DataError, match=r"testA_1_anno\.bmp: expected fewer than 255 glands"):
+        warwick_files.read(folder, ("test_a", "test_b"))
 
 
 def test_a_mask_that_does_not_fit_its_image_is_named(folder):

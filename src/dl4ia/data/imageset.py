@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from dl4ia.base import atomic_files
 from dl4ia.base.errors import DataError
 
+OUTSIDE = 255  # in `objects`
 _IMAGES = 4  # dimensions: number, channels, height, width
 _UNREADABLE = (ValueError, KeyError, EOFError, MemoryError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
@@ -24,7 +25,9 @@ class ImageSet:
     `images` has shape (n, channels, height, width), uint8 or float32. `targets` is the class of each image, (n,), or of
     each pixel, (n, height, width), uint8. Images of one group (one patient) are not independent of each other;
     `strata` are the kinds (grade, digit) that a split should keep in proportion. `partition` is the published part
-    (`train`, `test`, `test_a`, `test_b`).
+    (`train`, `test`, `test_a`, `test_b`). `objects`, where given, are the annotated objects at the published
+    resolution, (n, height, width), uint8: 0 is the background, each other number an object of that image, and OUTSIDE
+    what is beyond the right or lower border of a smaller image.
     """
 
     images: NDArray[np.uint8] | NDArray[np.float32]
@@ -33,6 +36,7 @@ class ImageSet:
     groups: NDArray[np.int64]
     strata: NDArray[np.str_]
     partition: NDArray[np.str_]
+    objects: NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -40,7 +44,7 @@ class ImageSet:
     def take(self, indices: Sequence[int] | NDArray[np.int64]) -> Self:
         """Return the images at `indices`, in that order."""
         chosen = np.asarray(indices, dtype=np.int64)
-        return type(self)(**{field.name: getattr(self, field.name)[chosen] for field in fields(self)})
+        return type(self)(**{name: values[chosen] for name, values in self._arrays().items()})
 
     def suits(self, shape: tuple[int, ...], classes: int) -> bool:
         """Return whether each image has `shape` (channels, height, width) and each target is one of `classes`."""
@@ -53,14 +57,15 @@ class ImageSet:
     def save(self, path: Path) -> None:
         """Write to `path` (.npz)."""
         with atomic_files.replacing(path) as file:
-            np.savez(file, **{field.name: getattr(self, field.name) for field in fields(self)})
+            np.savez(file, **self._arrays())
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read what `save` wrote; raise DataError if it is missing, truncated or no image set."""
         try:
             with np.load(path, allow_pickle=False) as arrays:
-                images = cls(**{field.name: arrays[field.name] for field in fields(cls)})
+                names = [field.name for field in fields(cls) if field.name != "objects" or "objects" in arrays]
+                images = cls(**{name: arrays[name] for name in names})
                 images._check()
         except FileNotFoundError as error:
             raise DataError(f"{path} is missing: run `dvc repro download` first") from error
@@ -68,6 +73,11 @@ class ImageSet:
             reason = " ".join(str(error).split())[:200]
             raise DataError(f"{path} is not a readable image set ({reason}): run `dvc repro -f download`") from error
         return images
+
+    def _arrays(self) -> dict[str, Any]:
+        """Return the arrays by their names, without what is not given."""
+        arrays = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: values for name, values in arrays.items() if values is not None}
 
     def _check(self) -> None:
         """Raise ValueError unless the arrays are of the kinds and shapes that they must be, and fit each other."""
@@ -78,6 +88,8 @@ class ImageSet:
             raise ValueError("images have values that are not finite")
         if self.targets.dtype != np.uint8 or self.targets.shape not in ((count,), (count, *self.images.shape[2:])):
             raise ValueError(f"targets are {self.targets.dtype} of shape {self.targets.shape}")
+        if self.objects is not None and (self.objects.dtype != np.uint8 or self.objects.shape[:-2] != (count,)):
+            raise ValueError(f"objects are {self.objects.dtype} of shape {self.objects.shape}")
         for name, kind in (("names", "U"), ("groups", "i"), ("strata", "U"), ("partition", "U")):
             values = getattr(self, name)
             if values.dtype.kind != kind or values.shape != (count,):

@@ -17,15 +17,20 @@ from dl4ia.base.errors import DataError
 from dl4ia.base.schema import Count, Seed, Strict
 from dl4ia.data.imageset import ImageSet
 
+_DRAWS = 1000  # of patients, among which are enough that suit
 _Index = Annotated[int, Field(ge=0, strict=True)]
 
 
 class SplitSizes(Strict):
-    """How a training partition is divided: `validation` is a number of images, or a fraction of them."""
+    """How a training partition is divided: `validation` is a number of images, or a fraction of them.
+
+    It is divided into `folds` folds, and drawn anew `repeats` times.
+    """
 
     seed: Seed
     validation: Count | Annotated[float, Field(gt=0, le=0.5)]
     folds: Annotated[int, Field(ge=2, le=100)] = 5
+    repeats: Annotated[int, Field(ge=2, le=100)] = 20
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ def save_splits(path: Path, splits: list[Split]) -> None:
 
 
 def load_split(path: Path, seed: int, count: int) -> Split:
-    """Return the split of the run with that seed: the one there is, or fold `seed` modulo the number of folds.
+    """Return the split of the run with that seed: the one there is, or number `seed` modulo how many there are.
 
     Raises DataError if the file is missing, is no list of splits, or is not one of `count` images.
     """
@@ -103,6 +108,29 @@ def patient_folds(images: ImageSet, sizes: SplitSizes) -> list[Split]:
     return folds(images, sizes.folds, "patient", sizes.seed)
 
 
+def random_repeats(images: ImageSet, sizes: SplitSizes) -> list[Split]:
+    """Hold out images at random, `repeats` times; the first time as `random_split`."""
+    seeds = range(sizes.seed, sizes.seed + sizes.repeats)
+    return [split for seed in seeds for split in random_split(images, sizes.model_copy(update={"seed": seed}))]
+
+
+def patient_repeats(images: ImageSet, sizes: SplitSizes) -> list[Split]:
+    """Hold out all images of other patients `repeats` times, about as many images each time.
+
+    These are the first different draws of patients that have the wanted number of images to a fifth; folds of about the
+    same grades, as in `patient_split`, would be the same ones again and again. Raises DataError if there are too few.
+    """
+    from sklearn.model_selection import GroupShuffleSplit  # noqa: PLC0415
+
+    wanted = sizes.validation if isinstance(sizes.validation, int) else sizes.validation * len(images)
+    splitter = GroupShuffleSplit(n_splits=_DRAWS, test_size=wanted / len(images), random_state=sizes.seed)
+    draws = (_split(*parts) for parts in splitter.split(images.images, groups=images.groups))
+    suitable = dict.fromkeys(draw for draw in draws if abs(len(draw.validation) - wanted) <= wanted / 5)
+    if len(suitable) < sizes.repeats:
+        raise DataError(f"params.yaml: split: {sizes.repeats} splits by patient are wanted, found {len(suitable)}")
+    return list(suitable)[: sizes.repeats]
+
+
 def folds(images: ImageSet, count: int, strategy: str, seed: int) -> list[Split]:
     """Divide the images into `count` folds of about the same grades; each validates once.
 
@@ -125,6 +153,8 @@ STRATEGIES: dict[str, Callable[[ImageSet, SplitSizes], list[Split]]] = {
     "patient": patient_split,
     "random-folds": random_folds,
     "patient-folds": patient_folds,
+    "random-repeats": random_repeats,
+    "patient-repeats": patient_repeats,
 }
 
 

@@ -36,6 +36,7 @@ class Job:
     name: str
     members: tuple[Experiment, ...]
     test_time: TestTime
+    objects: bool
     seed: int
 
 
@@ -58,6 +59,7 @@ class Evaluated:
     metrics: Metrics
     images: pd.DataFrame
     confusion: pd.DataFrame
+    calibration: pd.DataFrame
 
 
 def _ignore(_progress: Measured) -> None:
@@ -73,7 +75,7 @@ def evaluate_variant(
     """
     variant, todo = params.variant(name), experiments(params, [name], layout)
     finished = [each for each in todo if _ended(each).state == "finished"]
-    jobs = [Job(name, (each,), variant.test_time, each.seed) for each in finished]
+    jobs = [Job(name, (each,), variant.test_time, variant.objects, each.seed) for each in finished]
     evaluated = _evaluate_all(jobs, executor, observe)
     task = task_of(variant.task)
     records = []
@@ -96,7 +98,7 @@ def evaluate_ensemble(
     finished = tuple(each for each in todo if _ended(each).state == "finished")
     if not finished:
         raise RunError(f"params.yaml: ensembles.{name}: no run of {', '.join(ensemble.members)} has finished")
-    evaluated = _evaluate_all([Job(name, finished, ensemble.test_time, 0)], executor, observe)
+    evaluated = _evaluate_all([Job(name, finished, ensemble.test_time, ensemble.objects, 0)], executor, observe)
     trained = left_chance_level(evaluated[0].metrics, task_of(ensemble.task))
     of_first = RunRecord.of(0, finished[0].run.config().key, _ended(finished[0]), trained=trained)
     seconds = sum(_ended(each).seconds for each in finished)
@@ -124,18 +126,19 @@ def evaluate(job: Job, context: Context) -> Evaluated:
     task = task_of(job.members[0].variant.task)
     evaluator = task.evaluator()
     metrics: Metrics = {}
-    images, counts = [], []
+    images, counts, bins = [], [], []
     parts = _parts(job, task)
     for done, (part, part_images) in enumerate(parts, start=1):
         predictions = mean_log_probability(
             [log_probabilities(member, part_images, job.test_time) for member in job.members]
         )
         predicted = predictions.argmax(dim=1)
-        measured = evaluator.measure(part_images, predictions)
-        metrics |= {(part, name): measured.metrics[name] for name in task.measured}
+        measured = evaluator.measure(part_images, predictions, objects=job.objects)
+        metrics |= {(part, name): measured.metrics[name] for name in task.measured if name in measured.metrics}
         images.append(evaluator.kept(measured.images, test=part in task.test_sets).assign(part=part))
         if part in task.test_sets:
             counts.append(_confusion(part_images, predicted, task).assign(part=part))
+            bins.append(measured.calibration.assign(part=part))
             folder = job.members[0].layout.evaluation(job.name) / f"seed-{job.seed}"
             run = "ensemble" if len(job.members) > 1 else f"seed {job.seed}"
             title = f"{job.name}, {run}, {_SPELLED.get(part, part)}"
@@ -143,7 +146,7 @@ def evaluate(job: Job, context: Context) -> Evaluated:
             examples = evaluator.examples(part_images, predicted.numpy(), measured.images)
             save(evaluator.draw_examples(examples, title), folder / f"examples-{part}.png")
         context.emit((job.seed, done / len(parts)))
-    return Evaluated(metrics, _joined(images, job.seed), _joined(counts, job.seed))
+    return Evaluated(metrics, *(_joined(tables, job.seed) for tables in (images, counts, bins)))
 
 
 def _parts(job: Job, task: Task) -> list[tuple[str, ImageSet]]:
@@ -176,8 +179,9 @@ def _ended(experiment: Experiment) -> RunStatus:
     """Return the status of a run; raises RunError unless it has ended."""
     status = experiment.run.status()
     if not status.ended:
-        name = f"{experiment.name}, seed {experiment.seed}"
-        raise RunError(f"{experiment.run.path}: {name} is {status.state}: run `dvc repro train@{experiment.name}`")
+        command = experiment.variant.training_command(experiment.name)
+        state = f"{experiment.name}, seed {experiment.seed} is {status.state}"
+        raise RunError(f"{experiment.run.path}: {state}: run `{command}`")
     return status
 
 
@@ -209,6 +213,7 @@ def _write(  # noqa: PLR0913
         "curves": [table[["seed", *table.columns.drop("seed")]] for table in curves],
         "images": [each.images for each in evaluated.values()],
         "confusion": [each.confusion for each in evaluated.values()],
+        "calibration": [each.calibration for each in evaluated.values()],
     }
     directory.write(record, {seed: each.metrics for seed, each in evaluated.items()}, tables)
     return directory

@@ -1,8 +1,9 @@
 """The results of a variant or ensemble: small text files in `results/<name>/`, which git keeps.
 
 `metrics.json` has the means of the headline metrics, `runs.json` a record of each run, `metrics.csv` every metric
-(seed, part, metric, value), `curves.csv` all histories, `images.csv` what the task keeps of single images, and
-`confusion.csv` the counts of actual and predicted classes (seed, part, actual, predicted, count).
+(seed, part, metric, value), `curves.csv` all histories, `images.csv` what the task keeps of single images,
+`confusion.csv` the counts of actual and predicted classes (seed, part, actual, predicted, count), and `calibration.csv`
+predictions in bins by their confidence (seed, part, count, confidence, accuracy).
 """
 
 import math
@@ -24,7 +25,8 @@ _COLUMNS = {
     "curves": {"seed": _WHOLE, **POINT, "train/loss": _OPTIONAL},
     "images": {"seed": _WHOLE, "part": _TEXT, "name": _TEXT},
     "confusion": {"seed": _WHOLE, "part": _TEXT, "actual": _TEXT, "predicted": _TEXT, "count": _WHOLE},
-}  # of each table; all of `confusion` and `metrics`, the first ones of the others
+    "calibration": {"seed": _WHOLE, "part": _TEXT, "count": _WHOLE, "confidence": _OPTIONAL, "accuracy": _OPTIONAL},
+}  # of each table; the first ones of `curves` and `images`, all of the others
 CHANCE = 0.99  # of the loss of equal probabilities, ln(classes): a network below it has left chance level
 
 
@@ -103,7 +105,7 @@ class ResultDirectory:
         return read_json(self.path / "runs.json", VariantRecord, self.path)
 
     def table(self, name: str) -> pd.DataFrame:
-        """Read `metrics`, `curves`, `images` or `confusion`."""
+        """Read `metrics`, `curves`, `images`, `confusion` or `calibration`."""
         return read_table(self.path / f"{name}.csv", _COLUMNS[name], self.path, others=Column.UNIFORM)
 
 

@@ -16,7 +16,7 @@ class Classification(Task):
 
     metric = "accuracy"
     headline: ClassVar = ("accuracy", "loss")
-    measured: ClassVar = ("accuracy", "loss", "precision", "recall")
+    measured: ClassVar = ("accuracy", "loss", "precision", "recall", "calibration_error")
     losses: ClassVar = ("cross-entropy",)
     test_time: ClassVar = ("none",)
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from dl4ia.data.imageset import ImageSet
+from dl4ia.metrics.calibration import calibration, calibration_error
 from dl4ia.tasks.evaluator import Evaluator, Examples, Measured
 from dl4ia.tasks.figures import mistakes
 
@@ -23,18 +24,20 @@ class ClassificationEvaluator(Evaluator):
 
     classes: tuple[str, ...]
 
-    def measure(self, images: ImageSet, log_probabilities: Tensor) -> Measured:
+    def measure(self, images: ImageSet, log_probabilities: Tensor, *, objects: bool = False) -> Measured:  # noqa: ARG002 (digits have none)
         """Return loss, accuracy, precision and recall (averaged over classes), and prediction and confidence."""
         labels = torch.from_numpy(images.targets).long()
+        bins = calibration(log_probabilities, labels)
         confidence, predicted = log_probabilities.exp().max(dim=1)
         metrics = {
             "accuracy": float((predicted == labels).double().mean()),
             "loss": float(functional.nll_loss(log_probabilities, labels)),
             "precision": float(precision_score(labels, predicted, average="macro", zero_division=0)),
             "recall": float(recall_score(labels, predicted, average="macro", zero_division=0)),
+            "calibration_error": calibration_error(bins),
         }
         columns = {"name": images.names, "actual": images.targets, "predicted": predicted.numpy()}
-        return Measured(metrics, pd.DataFrame(columns | {"confidence": confidence.numpy()}))
+        return Measured(metrics, pd.DataFrame(columns | {"confidence": confidence.numpy()}), bins)
 
     def kept(self, images: pd.DataFrame, *, test: bool) -> pd.DataFrame:
         """Return the misclassified test images."""

@@ -18,18 +18,22 @@ Examples = dict[str, np.ndarray]  # names, images, targets, predictions and scor
 
 @dataclass(frozen=True)
 class Measured:
-    """What an evaluation measures on one part: metrics by name, and a row of results an image."""
+    """What an evaluation measures on one part: metrics by name, a row of results an image, and bins of calibration."""
 
     metrics: dict[str, float]
     images: pd.DataFrame
+    calibration: pd.DataFrame
 
 
 class Evaluator(ABC):
     """Measures and draws the predictions of one task."""
 
     @abstractmethod
-    def measure(self, images: ImageSet, log_probabilities: Tensor) -> Measured:
-        """Measure predictions (n, classes, ...) of a part, given as logarithms of probabilities."""
+    def measure(self, images: ImageSet, log_probabilities: Tensor, *, objects: bool = False) -> Measured:
+        """Measure predictions (n, classes, ...) of a part, given as logarithms of probabilities.
+
+        `objects`: also single objects at the published resolution, where the part has these.
+        """
 
     @abstractmethod
     def kept(self, images: pd.DataFrame, *, test: bool) -> pd.DataFrame:

@@ -16,8 +16,9 @@ class Segmentation(Task):
 
     metric = "dice"
     headline: ClassVar = ("dice", "dice_pooled", "loss")
-    measured: ClassVar = (*headline, "iou", "pixel_accuracy", "precision", "recall", "iou_pooled",
-                          "pixel_accuracy_pooled", "precision_pooled", "recall_pooled")  # fmt: skip
+    measured: ClassVar = (*headline, "iou", "pixel_accuracy", "precision", "recall", "boundary_dice", "iou_pooled",
+                          "pixel_accuracy_pooled", "precision_pooled", "recall_pooled",
+                          "calibration_error", "object_f1", "object_dice", "object_hausdorff")  # fmt: skip
     losses: ClassVar = ("cross-entropy", "cross-entropy-dice")
     test_time: ClassVar = ("none", "flips", "flips-and-turns")
 

@@ -9,8 +9,12 @@ from torch.nn import functional
 
 from dl4ia.data.imageset import ImageSet
 from dl4ia.metrics import segmentation as metrics
+from dl4ia.metrics.boundary import boundary_dice
+from dl4ia.metrics.calibration import calibration, calibration_error
+from dl4ia.metrics.objects import object_scores
 from dl4ia.tasks.evaluator import Evaluator, Examples, Measured
 from dl4ia.tasks.figures import segmentations
+from dl4ia.tasks.gland_objects import matched_objects
 
 _EXTREMES = 4  # worst and best segmentations in a picture, each
 _DIGITS = 5  # of per-image metrics kept in git; one pixel of 128x128 is 6e-5
@@ -21,17 +25,24 @@ _OF_IMAGES = {"dice": metrics.dice, "iou": metrics.iou, "pixel_accuracy": metric
 class SegmentationEvaluator(Evaluator):
     """Dice of the foreground class, and the worst and best segmentations."""
 
-    def measure(self, images: ImageSet, log_probabilities: Tensor) -> Measured:
+    def measure(self, images: ImageSet, log_probabilities: Tensor, *, objects: bool = False) -> Measured:
         """Return metrics as means over images and over all pixels (`_pooled`), and those of each image."""
-        masks = torch.from_numpy(images.targets).long()
-        counts = metrics.count(log_probabilities.argmax(dim=1), masks)
+        masks, predicted = torch.from_numpy(images.targets).long(), log_probabilities.argmax(dim=1)
+        counts = metrics.count(predicted, masks)
         pooled = metrics.pooled(counts)
         each = {name: measure(counts).double() for name, measure in _OF_IMAGES.items()}
+        each["boundary_dice"] = boundary_dice(predicted, masks).double()
+        bins = calibration(log_probabilities, masks)
         measured = {"loss": float(functional.nll_loss(log_probabilities, masks))}
         measured |= {name: float(values.mean()) for name, values in each.items()}
         measured |= {f"{name}_pooled": float(measure(pooled)) for name, measure in _OF_IMAGES.items()}
-        columns = {"name": images.names, "patient": images.groups}
-        return Measured(measured, pd.DataFrame(columns | {name: values.numpy() for name, values in each.items()}))
+        measured["calibration_error"] = calibration_error(bins)
+        each["confidence"] = log_probabilities.amax(dim=1).exp().mean(dim=(1, 2)).double()
+        columns = {"name": images.names, "patient": images.groups, "grade": images.strata}
+        columns |= {name: values.numpy() for name, values in each.items()}
+        if objects and images.objects is not None:
+            measured |= object_scores(matched_objects(log_probabilities[:, 1].exp().numpy(), images.objects))
+        return Measured(measured, pd.DataFrame(columns), bins)
 
     def kept(self, images: pd.DataFrame, *, test: bool) -> pd.DataFrame:  # noqa: ARG002 (all parts are small)
         """Return the scores of all images."""

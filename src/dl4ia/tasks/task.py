@@ -25,7 +25,7 @@ class Task(ABC):
     """A dataset and what is done with it.
 
     `parts` lists the published parts of the `train` and `test` partition. `metric` is the name of `score`, which the
-    curves show; `measured` are the metrics of an evaluation, those in `headline` first and in every table.
+    curves show; `measured` are the metrics that an evaluation can have, those in `headline` first and in every table.
     """
 
     name: ClassVar[str]  # of folders and of rows in params.yaml

@@ -37,7 +37,8 @@ class Warwick(Segmentation):
     parts: ClassVar = {"train": ("train",), "test": ("test_a", "test_b")}
     signature = Signature(channels=2, height=128, width=128, classes=2, dense=True)
     classes = ("background", "gland")
-    strategies: ClassVar = ("random", "patient", "none", "random-folds", "patient-folds")
+    strategies: ClassVar = ("random", "patient", "none", "random-folds", "patient-folds", "random-repeats",
+                            "patient-repeats")  # fmt: skip
     augmentations: ClassVar = ("flips", "quarter-turns", "affine", "elastic", "stain-jitter")
 
     def read(self, folder: Path, parts: tuple[str, ...]) -> ImageSet:

@@ -3,6 +3,7 @@
 The report used a course's preparation of this set that is not public; `read` derives one like it.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from skimage.color import rgb2hed
 from skimage.transform import resize
 
 from dl4ia.base.errors import DataError
-from dl4ia.data.imageset import ImageSet
+from dl4ia.data.imageset import OUTSIDE, ImageSet
 
 _PARTITIONS = {"train": "train", "testA": "test_a", "testB": "test_b"}
 _SIDE = 128
@@ -23,21 +24,31 @@ _LARGEST = 1 << 22  # pixels; the largest published image has 0.4 million
 
 
 def read(folder: Path, parts: tuple[str, ...]) -> ImageSet:
-    """Read the images of `parts` (`train`, `test_a`, `test_b`).
+    """Read the images of `parts` (`train`, `test_a`, `test_b`); those of test sets with their objects.
 
     Raises DataError for a missing or corrupt image, mask or row of Grade.csv.
     """
     grades = _grades(folder / "Grade.csv")
     chosen = grades[grades["partition"].isin(parts)]
-    pairs = Parallel(n_jobs=-1, prefer="threads")(delayed(_prepare)(folder, name) for name in chosen["name"])
+    prepared = Parallel(n_jobs=-1, prefer="threads")(delayed(_prepare)(folder, name) for name in chosen["name"])
     return ImageSet(
-        images=np.stack([stains for stains, _ in pairs]),
-        targets=np.stack([mask for _, mask in pairs]),
+        images=np.stack([stains for stains, _, _ in prepared]),
+        targets=np.stack([mask for _, mask, _ in prepared]),
         names=chosen["name"].to_numpy(dtype=str),
         groups=chosen["patient"].to_numpy(dtype=np.int64),
         strata=chosen["grade"].to_numpy(dtype=str),
         partition=chosen["partition"].to_numpy(dtype=str),
+        objects=None if "train" in parts else _stacked([annotation for _, _, annotation in prepared]),
     )
+
+
+def _stacked(annotations: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Return instance masks of different sizes as one array, in the upper left corner of each."""
+    height, width = (max(sides) for sides in zip(*(each.shape for each in annotations), strict=True))
+    stacked = np.full((len(annotations), height, width), OUTSIDE, dtype=np.uint8)
+    for index, annotation in enumerate(annotations):
+        stacked[index, : annotation.shape[0], : annotation.shape[1]] = annotation
+    return stacked
 
 
 def _grades(path: Path) -> pd.DataFrame:
@@ -57,8 +68,8 @@ def _grades(path: Path) -> pd.DataFrame:
     return table.sort_values(["partition", "number"])
 
 
-def _prepare(folder: Path, name: str) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Return the stains (2, 128, 128) and the gland mask (128, 128) of one image."""
+def _prepare(folder: Path, name: str) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return the stains (2, 128, 128) and the gland mask (128, 128) of one image, and its instance mask (h, w)."""
     image, annotation = _image(folder / f"{name}.bmp"), _image(folder / f"{name}_anno.bmp")
     if image.ndim != _RGB or image.shape[2] != _RGB or image.dtype != np.uint8:
         raise DataError(f"{folder / name}.bmp: expected 8-bit RGB, got {image.dtype} of shape {image.shape}")
@@ -66,7 +77,9 @@ def _prepare(folder: Path, name: str) -> tuple[NDArray[np.float32], NDArray[np.u
         raise DataError(
             f"{folder / name}_anno.bmp: a mask of {annotation.shape} does not fit its image of {image.shape[:2]}"
         )
-    return stains(image), gland_mask(annotation)
+    if annotation.dtype != np.uint8 or annotation.max() >= OUTSIDE:
+        raise DataError(f"{folder / name}_anno.bmp: expected fewer than {OUTSIDE} glands, numbered from 1")
+    return stains(image), gland_mask(annotation), annotation
 
 
 def stains(image: NDArray[np.uint8]) -> NDArray[np.float32]:
