@@ -20,8 +20,9 @@ def match_objects(predicted: ObjectMask, annotated: ObjectMask) -> pd.DataFrame:
     """Return a row an object of either mask (`mask`: predicted or annotated) of one image, beside its counterpart.
 
     The counterpart is the object of the other mask that overlaps most. `area` is in pixels; `dice` is 0 without a
-    counterpart. `hausdorff` is in pixels, without a counterpart to the nearest object, and infinite if the other mask
-    is empty. `detected`, true of predicted objects alone: the overlap is at least half of the annotated object.
+    counterpart. `hausdorff` is in pixels, without a counterpart to the nearest object, and the diagonal of the image if
+    the other mask is empty. `detected`, true of predicted objects alone: the overlap is at least half of the annotated
+    object.
     """
     rows = [
         (name, *_beside_counterpart(each, objects, others), name == "predicted")
@@ -54,7 +55,7 @@ def object_dice(objects: pd.DataFrame) -> float:
 
 
 def object_hausdorff(objects: pd.DataFrame) -> float:
-    """Return the object-level Hausdorff distance in pixels; infinite if one of the masks of an image is empty."""
+    """Return the object-level Hausdorff distance in pixels; 0 if neither mask has an object."""
     return _weighted(objects, "hausdorff")
 
 
@@ -81,7 +82,7 @@ def _beside_counterpart(number: int, objects: ObjectMask, others: ObjectMask) ->
         area, overlap = int(counterpart.sum()), int(counts[best])
         return int(pixels.sum()), overlap, area, _hausdorff(pixels, counterpart)
     distances = [_hausdorff(pixels, others == each) for each in _numbers(others)]
-    return int(pixels.sum()), 0, 0, min(distances, default=np.inf)
+    return int(pixels.sum()), 0, 0, min(distances, default=float(np.hypot(*others.shape)))
 
 
 def _hausdorff(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:

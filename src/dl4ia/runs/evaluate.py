@@ -18,9 +18,10 @@ from dl4ia.models.network import weight_count
 from dl4ia.runs.datasets import load_partition
 from dl4ia.runs.experiment import network_of, optimizer_of
 from dl4ia.runs.layout import Layout
-from dl4ia.runs.predictions import log_probabilities, mean_log_probability
+from dl4ia.runs.predictions import dead_units, log_probabilities, mean_log_probability
 from dl4ia.runs.results import Metrics, ResultDirectory, RunRecord, VariantRecord, left_chance_level
 from dl4ia.runs.schemas import RunStatus
+from dl4ia.runs.test_evaluations import record_evaluation
 from dl4ia.runs.train import Experiment, experiments
 from dl4ia.tasks import Task, task_of
 from dl4ia.tasks.figures import confusion, save
@@ -77,6 +78,7 @@ def evaluate_variant(
     finished = [each for each in todo if _ended(each).state == "finished"]
     jobs = [Job(name, (each,), variant.test_time, variant.objects, each.seed) for each in finished]
     evaluated = _evaluate_all(jobs, executor, observe)
+    record_evaluation(layout, name, [each.run.config().key for each in finished], variant.test_time)
     task = task_of(variant.task)
     records = []
     for each in todo:
@@ -99,6 +101,7 @@ def evaluate_ensemble(
     if not finished:
         raise RunError(f"params.yaml: ensembles.{name}: no run of {', '.join(ensemble.members)} has finished")
     evaluated = _evaluate_all([Job(name, finished, ensemble.test_time, ensemble.objects, 0)], executor, observe)
+    record_evaluation(layout, name, [each.run.config().key for each in finished], ensemble.test_time)
     trained = left_chance_level(evaluated[0].metrics, task_of(ensemble.task))
     of_first = RunRecord.of(0, finished[0].run.config().key, _ended(finished[0]), trained=trained)
     seconds = sum(_ended(each).seconds for each in finished)
@@ -121,6 +124,8 @@ def _evaluate_all(jobs: Sequence[Job], executor: Executor, observe: Observer) ->
 def evaluate(job: Job, context: Context) -> Evaluated:
     """Measure one job on all parts, and draw confusion matrices and examples of the test sets.
 
+    Of a single run the share of dead units is measured, too, on its training images.
+
     Emits the number of the job and what of it is done, 0 to 1, after each part.
     """
     task = task_of(job.members[0].variant.task)
@@ -135,6 +140,8 @@ def evaluate(job: Job, context: Context) -> Evaluated:
         predicted = predictions.argmax(dim=1)
         measured = evaluator.measure(part_images, predictions, objects=job.objects)
         metrics |= {(part, name): measured.metrics[name] for name in task.measured if name in measured.metrics}
+        if part == "train" and len(job.members) == 1:
+            metrics[part, "dead_units"] = dead_units(job.members[0], part_images)
         images.append(evaluator.kept(measured.images, test=part in task.test_sets).assign(part=part))
         if part in task.test_sets:
             counts.append(_confusion(part_images, predicted, task).assign(part=part))

@@ -61,6 +61,11 @@ class Layout:
         return ResultDirectory(self.results / variant)
 
     @property
+    def test_evaluations(self) -> Path:
+        """The record of all evaluations on test sets."""
+        return self.results / "test_evaluations.csv"
+
+    @property
     def report(self) -> Path:
         """The report and its figures."""
         return self.root / "report"

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from dl4ia.config.variants import TestTime
 from dl4ia.data.imageset import ImageSet
+from dl4ia.models.activity import dead_share, watched_units
 from dl4ia.runs.experiment import Standardizer, device_for, network_of
 from dl4ia.runs.schemas import damaged
 from dl4ia.runs.train import Experiment
@@ -41,6 +42,14 @@ def log_probabilities(experiment: Experiment, images: ImageSet, test_time: TestT
     return mean_log_probability(
         [back(functional.log_softmax(predict(network, forth(batch)), dim=1)).cpu() for forth, back in views(test_time)]
     )
+
+
+def dead_units(experiment: Experiment, images: ImageSet) -> float:
+    """Return the share of the units of a finished run that are 0 at all places of all images."""
+    network, standardizer = trained(experiment)
+    with watched_units(network) as largest:
+        predict(network, standardizer.apply(images.images))
+    return dead_share(largest)
 
 
 def views(test_time: TestTime) -> list[View]:
