@@ -104,7 +104,6 @@ def _mean_validation(result: Result) -> float:
 def compare(result: Result, rival: Result, params: Params) -> Comparison:
     """Compare the test scores of two variants or ensembles of a task."""
     metric = result.task.headline_metric
-    strategies = {_strategy(params, each.name) for each in (result, rival)}
     return Comparison(
         name=result.name,
         rival=rival.name,
@@ -113,8 +112,14 @@ def compare(result: Result, rival: Result, params: Params) -> Comparison:
         difference=difference(result.values(metric), rival.values(metric)),
         trained=trained_share(result),
         rival_trained=trained_share(rival),
-        same_images=len(strategies) == 1 and None not in strategies,
+        same_images=on_same_images(params, result.name, rival.name),
     )
+
+
+def on_same_images(params: Params, name: str, rival: str) -> bool:
+    """Return whether two variants are trained on the same images; an ensemble's members may not be."""
+    strategies = {_strategy(params, each) for each in (name, rival)}
+    return len(strategies) == 1 and None not in strategies
 
 
 def _strategy(params: Params, name: str) -> str | None:

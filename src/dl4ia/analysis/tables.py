@@ -1,11 +1,13 @@
 """All results as tables: a row a run, a row a metric of a run, a row a variant."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import pandas as pd
 
+from dl4ia.analysis.bootstrap import mean_interval
+from dl4ia.analysis.image_scores import ImageScores, image_scores
 from dl4ia.analysis.intervals import Summary, scale_of, summarize
 from dl4ia.base.errors import RunError
 from dl4ia.config import Params
@@ -35,6 +37,9 @@ class Result:
     metrics: pd.DataFrame
     curves: pd.DataFrame
     images: pd.DataFrame
+    confusion: pd.DataFrame
+
+    _summaries: dict[str, Summary | None] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def task(self) -> Task:
@@ -53,6 +58,12 @@ class Result:
         names = rows["part"].astype(str) + "_" + rows["metric"].astype(str)
         return rows.assign(name=names).pivot_table(index="seed", columns="name", values="value")
 
+    @property
+    def best_seed(self) -> int:
+        """The run with the best validation score, of those that trained; the first without validation images."""
+        values = self.by_seed(f"validation_{self.task.metric}")
+        return int(values.idxmax()) if len(values) else self.trained[0]
+
     def by_seed(self, metric: str) -> pd.Series:
         """Return a metric of the runs that trained, by seed; empty if it was not measured."""
         return self.scores[metric].dropna() if metric in self.scores else pd.Series(dtype=float)
@@ -61,14 +72,41 @@ class Result:
         """Return a metric of each run that trained."""
         return [float(value) for value in self.by_seed(metric)]
 
+    def image_scores(self, part: str, seeds: Sequence[int] | None = None) -> ImageScores | None:
+        """Return the score of each image of a part by the runs that trained, or by `seeds` of them; None without any.
+
+        Of classifiers these are known of test sets alone.
+        """
+        evaluator = self.task.evaluator()
+        if evaluator.keeps_mistakes_alone and part not in self.task.test_sets:
+            return None
+        chosen = self.trained if seeds is None else seeds
+        images, confusion = (table[table["part"] == part] for table in (self.images, self.confusion))
+        return image_scores(images, confusion, chosen, evaluator) if chosen else None
+
     def summary(self, metric: str) -> Summary | None:
-        """Return the summary of a metric over the runs that trained, with the digits that `results/summary.csv` has."""
+        """Return the summary of a metric over the runs that trained, with the digits that `results/summary.csv` has.
+
+        The interval of a test score is that of `bootstrap.mean_interval`: it allows for other test images, too. That of
+        other metrics is over runs alone (`intervals.summarize`). An ensemble is one run on purpose; of other variants
+        there has to be a number of runs.
+        """
+        if metric not in self._summaries:
+            self._summaries[metric] = self._summarized(metric)
+        return self._summaries[metric]
+
+    def _summarized(self, metric: str) -> Summary | None:
         summary = summarize(self.values(metric), scale_of(metric))
         if summary is None:
             return None
-        mean, low, high = (float(f"{value:{DIGITS}}") for value in (summary.mean, summary.low, summary.high))
+        part, _, name = metric.rpartition("_")
+        enough = summary.interval or len(self.record.runs) == 1
+        is_score = part in self.task.test_sets and name == self.task.metric
+        scores = self.image_scores(part) if enough and is_score else None
+        low, high = (summary.low, summary.high) if scores is None else mean_interval(scores)
+        mean, low, high = (float(f"{value:{DIGITS}}") for value in (summary.mean, low, high))
         sd = None if summary.sd is None else float(f"{summary.sd:{DIGITS}}")
-        return Summary(summary.count, mean, sd, low, high, summary.interval)
+        return Summary(summary.count, mean, sd, low, high, summary.interval or scores is not None)
 
 
 def results(params: Params, layout: Layout) -> list[Result]:
@@ -86,7 +124,7 @@ def _read(params: Params, layout: Layout) -> Iterator[Result]:
     for name, row in params.rows.items():
         directory = layout.result(name)
         if (directory.path / "runs.json").exists():
-            tables = {table: directory.table(table) for table in ("metrics", "curves", "images")}
+            tables = {table: directory.table(table) for table in ("metrics", "curves", "images", "confusion")}
             yield Result(name, row.exercise, row.reported, directory.record(), **tables)
 
 

@@ -53,6 +53,17 @@ class Params(Strict):
                     raise misfit(key, f"{member!r} is of task {task}, and the ensemble of task {ensemble.task}")
         return self
 
+    @model_validator(mode="after")
+    def _rivals_exist(self) -> Self:
+        known = {*self.rows, *self.searched}
+        for name, row in self.rows.items():
+            for rival in row.compared_with:
+                if rival not in known or rival == name:
+                    section = "ensembles" if name in self.ensembles else "variants"
+                    close = suggestion(rival, known - {name})
+                    raise misfit(f"{section}.{name}.compared_with", f"{rival!r} is no other variant{close}")
+        return self
+
     def variant(self, name: str) -> Variant:
         """Return the variant of that name; raise ConfigError if there is none."""
         if name in self.searched and name not in self.variants:

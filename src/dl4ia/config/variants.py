@@ -20,7 +20,8 @@ class Row(Strict):
 
     `group` names the experiments that are run together: `make repro` runs those of the group `report`. `test_time` says
     over which transformed copies of an image predictions are averaged at evaluation, and `objects` whether single
-    objects are measured, too, at the published resolution.
+    objects are measured, too, at the published resolution. `compared_with` names rows whose test scores this one's are
+    tested against.
     """
 
     task: str
@@ -30,6 +31,7 @@ class Row(Strict):
     reported: dict[str, float]
     test_time: TestTime = "none"
     objects: bool = False
+    compared_with: tuple[Name, ...] = ()
 
     @model_validator(mode="after")
     def _task_allows_it(self) -> Self:

@@ -8,8 +8,10 @@ import pandas as pd
 
 from dl4ia.analysis.comparisons import Ablation, Best, Comparison, ablations, best_variants, gains, trained_share
 from dl4ia.analysis.convergence import Convergence, Start, convergence, starts
+from dl4ia.analysis.families import compared_pairs, pairs_table
 from dl4ia.analysis.generalization import GeneralizationGap, generalization_gap
 from dl4ia.analysis.intervals import Proportion
+from dl4ia.analysis.paired import Pair
 from dl4ia.analysis.reproduction import Reproduction, reproductions
 from dl4ia.analysis.searches import SearchResult, search_result
 from dl4ia.analysis.settings import Flat, FlatSettings, common_settings, differences
@@ -58,8 +60,13 @@ class TaskReport:
     best: list[Best]
     pictured: tuple[str, int] | None
     ablations: list[Ablation]
+    pairs: list[Pair]
     gaps: list[GeneralizationGap]
     gains: list[Comparison]
+
+    def tested(self, name: str, rival: str, part: str) -> Pair | None:
+        """Return the test of two variants on a part, if both have runs that trained."""
+        return next((each for each in self.pairs if (each.name, each.rival, each.part) == (name, rival, part)), None)
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -101,6 +108,7 @@ class Report:
     runs: pd.DataFrame
     metrics: pd.DataFrame
     summary: pd.DataFrame
+    comparisons: pd.DataFrame
 
 
 def collect(params: Params, layout: Layout, notice: str = "") -> Report:
@@ -115,13 +123,14 @@ def collect(params: Params, layout: Layout, notice: str = "") -> Report:
     tasks = dict.fromkeys(result.record.task for result in read)
     runs = runs_table(read)
     done = {result.name for result in read}
+    task_reports = [
+        _task([each for each in read if each.record.task == name], params, real=name not in fake, judged=not notice)
+        for name in tasks
+    ]
     return Report(
         notice=notice,
         sources=known,
-        tasks=[
-            _task([each for each in read if each.record.task == name], params, real=name not in fake, judged=not notice)
-            for name in tasks
-        ],
+        tasks=task_reports,
         searches=searches,
         not_run=[name for name in dict.fromkeys([*params.rows, *params.searched]) if name not in done]
         + [f"study {name}" for name, search in outcomes.items() if search is None],
@@ -129,6 +138,7 @@ def collect(params: Params, layout: Layout, notice: str = "") -> Report:
         runs=runs,
         metrics=metrics_table(read),
         summary=summary_table(read),
+        comparisons=pd.concat(pairs_table(each.task.name, each.pairs, params) for each in task_reports),
     )
 
 
@@ -145,6 +155,7 @@ def _task(read: Sequence[Result], params: Params, *, real: bool, judged: bool) -
         best=best,
         pictured=(best[0].name, best[0].seed) if best else _first_trained(read),
         ablations=pairs,
+        pairs=compared_pairs(read, params, pairs),
         gaps=_gaps(read, params, pairs),
         gains=gains(read, params, best),
     )

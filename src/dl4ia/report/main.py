@@ -27,7 +27,7 @@ _KINDS = ("examples", "confusion")  # of pictures of single runs
 
 
 def write_report(params: Params, layout: Layout, notice: str = "") -> None:
-    """Write results/{runs,metrics,summary,trials}.csv, results/source.json, report/ and the table in README.md.
+    """Write the tables in results/ (see `_write_tables`), report/ and the table in README.md.
 
     The report opens with `notice`, if there is one, and then judges nothing. Results of what is no longer in
     params.yaml are removed, and figures that the report does not show. Raises RunError if there are no results, or
@@ -95,6 +95,7 @@ def _write_tables(report: Report, layout: Layout) -> None:
         "runs": report.runs,
         "metrics": report.metrics,
         "summary": report.summary,
+        "comparisons": report.comparisons,
         "trials": trials_table(report.searches),
     }
     for name, table in tables.items():

@@ -1,6 +1,7 @@
 """The evaluation of predicted classes."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ class ClassificationEvaluator(Evaluator):
     """Accuracy, and the most confident mistakes."""
 
     classes: tuple[str, ...]
+    keeps_mistakes_alone: ClassVar[bool] = True
 
     def measure(self, images: ImageSet, log_probabilities: Tensor, *, objects: bool = False) -> Measured:  # noqa: ARG002 (digits have none)
         """Return loss, accuracy, precision and recall (averaged over classes), and prediction and confidence."""
@@ -42,6 +44,10 @@ class ClassificationEvaluator(Evaluator):
     def kept(self, images: pd.DataFrame, *, test: bool) -> pd.DataFrame:
         """Return the misclassified test images."""
         return images[(images["actual"] != images["predicted"]) & test]
+
+    def scores(self, images: pd.DataFrame) -> pd.Series:
+        """Return 1 for each image of which the class is right, else 0."""
+        return (images["actual"] == images["predicted"]).astype(float)
 
     def chosen(self, table: pd.DataFrame) -> tuple[np.ndarray, str]:
         """Return the most confident mistakes, as in Figure 11."""

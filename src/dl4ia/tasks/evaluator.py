@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,12 @@ class Measured:
 
 
 class Evaluator(ABC):
-    """Measures and draws the predictions of one task."""
+    """Measures and draws the predictions of one task.
+
+    `keeps_mistakes_alone`: an image is right or wrong, and of a test set only the wrong ones are kept.
+    """
+
+    keeps_mistakes_alone: ClassVar[bool] = False
 
     @abstractmethod
     def measure(self, images: ImageSet, log_probabilities: Tensor, *, objects: bool = False) -> Measured:
@@ -38,6 +43,10 @@ class Evaluator(ABC):
     @abstractmethod
     def kept(self, images: pd.DataFrame, *, test: bool) -> pd.DataFrame:
         """Return the rows of `Measured.images` of a part, a test set or not, that results/ keeps in git."""
+
+    @abstractmethod
+    def scores(self, images: pd.DataFrame) -> pd.Series:
+        """Return the score of each row of `kept`, whose mean over all images is the headline metric."""
 
     @abstractmethod
     def chosen(self, table: pd.DataFrame) -> tuple[np.ndarray, str]:

@@ -48,6 +48,10 @@ class SegmentationEvaluator(Evaluator):
         """Return the scores of all images."""
         return images.round(_DIGITS)
 
+    def scores(self, images: pd.DataFrame) -> pd.Series:
+        """Return the Dice coefficients."""
+        return images["dice"]
+
     def chosen(self, table: pd.DataFrame) -> tuple[np.ndarray, str]:
         """Return the worst and the best segmentations, by Dice."""
         order = table.sort_values("dice", kind="stable").index.to_numpy()

@@ -1,0 +1,53 @@
+"""Which variants are tested against each other: all pairs of one task and test set are one family."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from dl4ia.analysis.comparisons import Ablation, on_same_images
+from dl4ia.analysis.paired import Pair, family, pair
+from dl4ia.analysis.tables import Result
+from dl4ia.config import Params
+
+_COLUMNS = ["task", "part", "variant", "rival", "same_training_images", "images", "seeds", "rival_seeds", "difference",
+            "low", "high", "test", "p", "adjusted_p", "verdict"]  # fmt: skip
+
+
+def compared_pairs(read: Sequence[Result], params: Params, ablations: Sequence[Ablation]) -> list[Pair]:
+    """Return the tests of all pairs of one task: those that differ in one setting, and those that params.yaml names."""
+    by_name = {result.name: result for result in read}
+    names = [(each.comparison.name, each.comparison.rival) for each in ablations]
+    names += [(name, rival) for name in by_name for rival in params.rows[name].compared_with if rival in by_name]
+    known = {frozenset(each): each for each in reversed(names)}  # once, whichever of the two names the other
+    tested: list[Pair] = []
+    for part in read[0].task.test_sets:
+        pairs = [pair(by_name[name], by_name[rival], part) for name, rival in reversed(known.values())]
+        tested += family([each for each in pairs if each is not None])
+    return tested
+
+
+def pairs_table(task: str, pairs: Sequence[Pair], params: Params) -> pd.DataFrame:
+    """Return a row a pair, the content of `results/comparisons.csv` for one task."""
+    rows = []
+    for each in pairs:
+        verdict = "no difference shown"
+        if each.holds:
+            verdict = "better" if each.difference > 0 else "worse"
+        rows.append({
+            "task": task,
+            "part": each.part,
+            "variant": each.name,
+            "rival": each.rival,
+            "same_training_images": on_same_images(params, each.name, each.rival),
+            "images": each.images,
+            "seeds": each.seeds[0],
+            "rival_seeds": each.seeds[1],
+            "difference": each.difference,
+            "low": each.low,
+            "high": each.high,
+            "test": each.test,
+            "p": each.p,
+            "adjusted_p": each.adjusted_p,
+            "verdict": verdict,
+        })  # fmt: skip
+    return pd.DataFrame(rows, columns=_COLUMNS)

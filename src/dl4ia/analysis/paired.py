@@ -1,0 +1,106 @@
+"""Two variants on the same test images: the difference of their scores, and whether it is one.
+
+Tests of several differences are one family, whose p values are corrected (Holm, 1979): the chance of a single wrong
+"better" among them is then at most 5 %.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from dl4ia.analysis.bootstrap import difference_interval
+from dl4ia.analysis.image_scores import ImageScores, on_the_same_images
+from dl4ia.analysis.intervals import CONFIDENCE
+from dl4ia.analysis.tables import Result
+
+_ENOUGH = 3  # runs, below which the spread over seeds is not known at all
+Test = Literal["Wilcoxon", "McNemar"]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The mean score of `name` minus that of `rival` on a part of `images` images.
+
+    `seeds` are how many runs of each trained and count, `low` and `high` bound the difference over seeds and images
+    (`bootstrap.difference_interval`), and `p` is of `test`. That is Wilcoxon's signed ranks of the differences of
+    images (means over seeds), or McNemar's, exact, of images that one is right about and the other wrong, by the run of
+    each with the best validation score. `adjusted_p` is corrected for the family. `enough` says whether each has at
+    least three runs that trained, or is an ensemble.
+    """
+
+    name: str
+    rival: str
+    part: str
+    images: int
+    seeds: tuple[int, int]
+    difference: float
+    low: float
+    high: float
+    test: Test
+    p: float
+    enough: bool
+    adjusted_p: float = 1.0
+
+    @property
+    def holds(self) -> bool:
+        """Whether the one is better than the other: of enough runs, by the corrected test, and by the interval."""
+        return self.enough and self.adjusted_p < 1 - CONFIDENCE and self.low * self.high > 0
+
+
+def pair(result: Result, rival: Result, part: str) -> Pair | None:
+    """Compare two variants or ensembles of a task on a test set; None if no run of one of them trained."""
+    scores = [each.image_scores(part) for each in (result, rival)]
+    if scores[0] is None or scores[1] is None:
+        return None
+    ours, theirs = on_the_same_images(scores[0], scores[1])
+    low, high = difference_interval(ours, theirs)
+    mistakes = result.task.evaluator().keeps_mistakes_alone
+    return Pair(
+        name=result.name,
+        rival=rival.name,
+        part=part,
+        images=ours.count,
+        seeds=(ours.listed.shape[1], theirs.listed.shape[1]),
+        difference=float((ours.means - theirs.means).sum() / ours.count),
+        low=low,
+        high=high,
+        test="McNemar" if mistakes else "Wilcoxon",
+        p=_mcnemar(result, rival, part) if mistakes else _wilcoxon(ours, theirs),
+        enough=all(len(each.trained) >= _ENOUGH or each.record.runs[0].members for each in (result, rival)),
+    )
+
+
+def family(pairs: Sequence[Pair]) -> list[Pair]:
+    """Return the pairs with their p values corrected for being tested together."""
+    adjusted = holm([each.p for each in pairs])
+    return [Pair(**{**vars(each), "adjusted_p": p}) for each, p in zip(pairs, adjusted, strict=True)]
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """Return p values corrected for their number: the k-th smallest of m times m - k + 1, never below a smaller one."""
+    order = np.argsort(values, kind="stable")
+    factors = np.arange(len(values), 0, -1)
+    adjusted = np.empty(len(values))
+    adjusted[order] = np.minimum(np.maximum.accumulate(np.asarray(values)[order] * factors), 1.0)
+    return [float(p) for p in adjusted]
+
+
+def _wilcoxon(ours: ImageScores, theirs: ImageScores) -> float:
+    from scipy.stats import wilcoxon  # noqa: PLC0415 (a second to import)
+
+    differences = (ours.means - theirs.means).to_numpy()
+    return float(wilcoxon(differences).pvalue) if differences.any() else 1.0
+
+
+def _mcnemar(result: Result, rival: Result, part: str) -> float:
+    from scipy.stats import binomtest  # noqa: PLC0415
+
+    scores = [each.image_scores(part, [each.best_seed]) for each in (result, rival)]
+    assert scores[0] is not None
+    assert scores[1] is not None
+    ours, theirs = on_the_same_images(scores[0], scores[1])
+    differences = (ours.means - theirs.means).to_numpy()
+    wins, losses = int((differences > 0).sum()), int((differences < 0).sum())
+    return float(binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0

@@ -1,0 +1,59 @@
+"""Tests of pairs, against scipy and cases worked by hand."""
+
+import numpy as np
+import pytest
+
+from dl4ia.analysis.paired import family, holm, pair
+
+
+def test_p_values_are_corrected_as_by_holm():
+    """Four tests: 0.01 * 4, then 0.02 * 3, then 0.03 * 2, which may not be below the one before, and 0.5."""
+    assert holm([0.03, 0.01, 0.5, 0.02]) == pytest.approx([0.06, 0.04, 0.5, 0.06])
+    assert holm([]) == []
+    assert holm([0.4, 0.9]) == pytest.approx([0.8, 0.9])
+
+
+def test_segmentations_are_compared_image_by_image(read):
+    found = pair(read["glands-wide"], read["glands-start"], "test_a")
+    scores = [read[name].image_scores("test_a").means for name in ("glands-wide", "glands-start")]
+    assert found.difference == pytest.approx((scores[0] - scores[1]).mean())
+    assert found.difference == pytest.approx(0.02, abs=1e-4)
+    assert (found.test, found.images, found.seeds) == ("Wilcoxon", 60, (5, 5))
+    assert found.low < found.difference < found.high
+    assert found.p < 1e-6
+    back = pair(read["glands-start"], read["glands-wide"], "test_a")
+    assert (back.difference, back.p) == pytest.approx((-found.difference, found.p))
+
+
+def test_digits_are_compared_by_mcnemars_test(read):
+    """The best run of each: 33 and 59 of 2000 digits wrong, the first among the second: 26 against 0."""
+    found = pair(read["digits-cnn"], read["digits-adam"], "test")
+    assert (found.test, found.images) == ("McNemar", 2000)
+    assert found.p == pytest.approx(2 * 0.5**26)
+    assert found.difference == pytest.approx(0.013, abs=2e-3)
+
+
+def test_equal_variants_do_not_differ(read):
+    found = pair(read["digits-cnn"], read["digits-pool-first"], "test")
+    assert (found.difference, found.p) == (0, 1)
+    assert not family([found])[0].holds
+
+
+def test_a_difference_holds_by_test_and_interval_of_enough_runs(read):
+    (wide,) = family([pair(read["glands-wide"], read["glands-start"], "test_a")])
+    assert wide.holds
+    (searched,) = family([pair(read["glands-searched"], read["glands-start"], "test_a")])
+    assert searched.p < 1e-6
+    assert not searched.holds
+    (ensemble,) = family([pair(read["glands-ensemble"], read["glands-start"], "test_a")])
+    assert ensemble.holds
+
+
+def test_variants_of_which_no_run_trained_are_not_compared(read):
+    assert pair(read["glands-l2"], read["glands-start"], "test_a") is None
+
+
+def test_chance_is_called_better_in_one_of_twenty_families_at_most():
+    rng = np.random.default_rng(0)
+    wrong = np.mean([min(holm(rng.random(10))) < 0.05 for _ in range(2000)])
+    assert wrong < 0.065
