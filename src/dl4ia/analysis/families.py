@@ -1,6 +1,7 @@
 """Which variants are tested against each other: all pairs of one task and test set are one family."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -22,11 +23,16 @@ def compared_pairs(read: Sequence[Result], params: Params, ablations: Sequence[A
     tested: list[Pair] = []
     for part in read[0].task.test_sets:
         pairs = [pair(by_name[name], by_name[rival], part) for name, rival in reversed(known.values())]
-        tested += family([each for each in pairs if each is not None])
+        known_pairs = [
+            replace(each, same_images=on_same_images(params, each.name, each.rival))
+            for each in pairs
+            if each is not None
+        ]
+        tested += family(known_pairs)
     return tested
 
 
-def pairs_table(task: str, pairs: Sequence[Pair], params: Params) -> pd.DataFrame:
+def pairs_table(task: str, pairs: Sequence[Pair]) -> pd.DataFrame:
     """Return a row a pair, the content of `results/comparisons.csv` for one task."""
     rows = []
     for each in pairs:
@@ -38,7 +44,7 @@ def pairs_table(task: str, pairs: Sequence[Pair], params: Params) -> pd.DataFram
             "part": each.part,
             "variant": each.name,
             "rival": each.rival,
-            "same_training_images": on_same_images(params, each.name, each.rival),
+            "same_training_images": each.same_images,
             "images": each.images,
             "seeds": each.seeds[0],
             "rival_seeds": each.seeds[1],

@@ -5,7 +5,7 @@ Tests of several differences are one family, whose p values are corrected (Holm,
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -27,7 +27,7 @@ class Pair:
     (`bootstrap.difference_interval`), and `p` is of `test`. That is Wilcoxon's signed ranks of the differences of
     images (means over seeds), or McNemar's, exact, of images that one is right about and the other wrong, by the run of
     each with the best validation score. `adjusted_p` is corrected for the family. `enough` says whether each has at
-    least three runs that trained, or is an ensemble.
+    least three runs that trained, or is an ensemble, and `same_images` whether both were trained on the same images.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Pair:
     test: Test
     p: float
     enough: bool
+    same_images: bool = True
     adjusted_p: float = 1.0
 
     @property
@@ -75,7 +76,7 @@ def pair(result: Result, rival: Result, part: str) -> Pair | None:
 def family(pairs: Sequence[Pair]) -> list[Pair]:
     """Return the pairs with their p values corrected for being tested together."""
     adjusted = holm([each.p for each in pairs])
-    return [Pair(**{**vars(each), "adjusted_p": p}) for each, p in zip(pairs, adjusted, strict=True)]
+    return [replace(each, adjusted_p=p) for each, p in zip(pairs, adjusted, strict=True)]
 
 
 def holm(values: Sequence[float]) -> list[float]:

@@ -100,7 +100,7 @@ class Result:
         if summary is None:
             return None
         part, _, name = metric.rpartition("_")
-        enough = summary.interval or len(self.record.runs) == 1
+        enough = summary.interval or bool(self.record.runs[0].members)
         is_score = part in self.task.test_sets and name == self.task.metric
         scores = self.image_scores(part) if enough and is_score else None
         low, high = (summary.low, summary.high) if scores is None else mean_interval(scores)

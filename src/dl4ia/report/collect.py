@@ -69,6 +69,12 @@ class TaskReport:
         return next((each for each in self.pairs if (each.name, each.rival, each.part) == (name, rival, part)), None)
 
     @property
+    def named_pairs(self) -> list[Pair]:
+        """The tests that params.yaml names, of variants that differ in more than one setting."""
+        single = {(each.comparison.name, each.comparison.rival) for each in self.ablations}
+        return [each for each in self.pairs if (each.name, each.rival) not in single]
+
+    @property
     def parts(self) -> tuple[str, ...]:
         """The parts that are measured."""
         return ("train", "validation", *self.task.test_sets)
@@ -138,7 +144,7 @@ def collect(params: Params, layout: Layout, notice: str = "") -> Report:
         runs=runs,
         metrics=metrics_table(read),
         summary=summary_table(read),
-        comparisons=pd.concat(pairs_table(each.task.name, each.pairs, params) for each in task_reports),
+        comparisons=pd.concat(pairs_table(each.task.name, each.pairs) for each in task_reports),
     )
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from dl4ia.analysis.intervals import ENOUGH, Difference, Proportion, Summary
+from dl4ia.analysis.paired import Pair
 from dl4ia.config import Choices, Range
 from dl4ia.report import names
 
@@ -28,11 +29,14 @@ def mean_sd(mean: float | None, sd: float | None, digits: int = 3) -> str:
 
 
 def bounds(count: int, low: float | None, high: float | None, digits: int = 3) -> str:
-    """Return the interval in brackets; for few values the smallest and the largest, for one nothing."""
-    if count <= 1:
+    """Return the interval in brackets; for few values the smallest and the largest.
+
+    For one value nothing, unless there is an interval: an ensemble has one, over images.
+    """
+    if count == 0 or (count == 1 and low == high):
         return "one run" if count else NONE
     between = number(low, digits), number(high, digits)
-    return f"[{between[0]}, {between[1]}]" if count >= ENOUGH else f"{between[0]} to {between[1]}"
+    return f"[{between[0]}, {between[1]}]" if count == 1 or count >= ENOUGH else f"{between[0]} to {between[1]}"
 
 
 def summary(value: Summary | None, digits: int = 3) -> str:
@@ -40,7 +44,8 @@ def summary(value: Summary | None, digits: int = 3) -> str:
     if value is None:
         return NONE
     text = mean_sd(value.mean, value.sd, digits)
-    return text if value.count == 1 else f"{text} {_enclosed(bounds(value.count, value.low, value.high, digits))}"
+    alone = value.count == 1 and not value.interval
+    return text if alone else f"{text} {_enclosed(bounds(value.count, value.low, value.high, digits))}"
 
 
 def signed_summary(value: Summary) -> str:
@@ -60,6 +65,23 @@ def difference(value: Difference | None) -> str:
     if value.low is None or value.high is None:
         return signed(value.mean)
     return f"{signed(value.mean)} [{signed(value.low)}, {signed(value.high)}]"
+
+
+def tested(value: Pair | None) -> str:
+    """Return a difference with its interval, bold if it holds; without one where there are too few runs."""
+    if value is None:
+        return NONE
+    if not value.enough:
+        return signed(value.difference)
+    text = f"{signed(value.difference)} [{signed(value.low)}, {signed(value.high)}]"
+    return f"**{text}**" if value.holds else text
+
+
+def p_value(value: Pair | None) -> str:
+    """Return the corrected p value of a test of enough runs."""
+    if value is None or not value.enough:
+        return NONE
+    return "< 0.001" if value.adjusted_p < 0.001 else f"{value.adjusted_p:.3f}"  # noqa: PLR2004
 
 
 def share(value: Proportion) -> str:

@@ -3,6 +3,7 @@
 from dl4ia.analysis.comparisons import Ablation
 from dl4ia.analysis.convergence import Convergence, Verdict
 from dl4ia.analysis.generalization import GeneralizationGap
+from dl4ia.analysis.paired import Pair
 from dl4ia.analysis.reproduction import RELATIVE_TOLERANCE, SHARE_TOLERANCE, Agreement, Reproduction
 from dl4ia.analysis.searches import NEAR, SearchResult
 from dl4ia.report import formats, names
@@ -101,11 +102,9 @@ def time(variant: VariantReport) -> str:
     return f"{here} {there} every iteration.".strip()
 
 
-def ablation_effect(each: Ablation) -> str:
+def effect(each: Ablation, test: Pair | None) -> str:
     """Return what changing one setting did to the test score."""
-    if each.identical:
-        return "none: every run is the same"
-    return formats.difference(each.comparison.difference)
+    return "none: every run is the same" if each.identical else formats.tested(test)
 
 
 def reported_gap(gap: GeneralizationGap) -> str:
