@@ -12,6 +12,7 @@ SMALLEST = {
     "mlp": ({"hidden": (7,)}, DIGITS),
     "cnn": ({"feature_maps": (3, 4), "pools": 2, "batch_norm_before": (2,)}, DIGITS),
     "conv-deconv": ({"width": 3, "levels": 2}, GLANDS),
+    "convnet": ({"stages": ((3, 4), (5,))}, DIGITS),
     "unet": ({"width": 3, "levels": 2}, GLANDS),
 }
 

@@ -33,6 +33,7 @@ _MORE: dict[str, dict[str, Section]] = {
                 {"kind": "elastic", "strength": 2, "smoothness": 8},
             ],
         },
+        "stages of convolutions": {"network": {"kind": "convnet", "stages": [[4, 4], [6]]}},
         "SGD, weight decay": {
             "optimizer": {"kind": "sgd", "learning_rate": 0.01, "momentum": 0.9},
             "regularization": {"kind": "weight-decay", "strength": 0.01},

@@ -2,8 +2,9 @@
 
 from dl4ia.models.cnn import Cnn
 from dl4ia.models.conv_deconv import ConvDeconv
+from dl4ia.models.convnet import ConvNet
 from dl4ia.models.mlp import Mlp
 from dl4ia.models.network import NETWORKS, NetworkConfig, Signature
 from dl4ia.models.unet import UNet
 
-__all__ = ["NETWORKS", "Cnn", "ConvDeconv", "Mlp", "NetworkConfig", "Signature", "UNet"]
+__all__ = ["NETWORKS", "Cnn", "ConvDeconv", "ConvNet", "Mlp", "NetworkConfig", "Signature", "UNet"]
