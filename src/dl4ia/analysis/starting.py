@@ -16,8 +16,8 @@ class Starting:
     """How the runs of a variant started.
 
     `left_chance_level` are the iterations after which the runs that trained had left chance level for good, and
-    `left_at` is their median. `dead_units` are the shares of units that are 0 on all training images at the end: a row a
-    run with seed, trained and share.
+    `left_at` is their median. `dead_units` are the shares of units that are 0 on all training images at the end: a row
+    a run with seed, trained and share.
     """
 
     name: str
