@@ -47,8 +47,8 @@ class Difference:
 
 
 def scale_of(metric: str) -> Scale:
-    """Return what values of a metric can be: losses and seconds have no upper bound, all others are between 0 and 1."""
-    return "positive" if metric.endswith(("loss", "seconds")) else "share"
+    """Return what values of a metric can be: losses, seconds and distances from 0 on, all others between 0 and 1."""
+    return "positive" if metric.endswith(("loss", "seconds", "hausdorff")) else "share"
 
 
 def summarize(values: Sequence[float], scale: Scale) -> Summary | None:

@@ -10,7 +10,7 @@ from dl4ia.base.registry import suggestion
 from dl4ia.base.schema import Name, Seed, Strict
 from dl4ia.config.settings import Device
 from dl4ia.config.studies import Study
-from dl4ia.config.variants import Ensemble, Variant, misfit
+from dl4ia.config.variants import Ensemble, Published, Variant, misfit
 from dl4ia.data.publication import Source
 from dl4ia.data.splits import SplitSizes
 
@@ -38,6 +38,7 @@ class Params(Strict):
     searched: dict[Name, str] = Field(default_factory=dict)
     ensembles: dict[Name, Ensemble] = Field(default_factory=dict)
     studies: dict[Name, Study] = Field(default_factory=dict)
+    published: dict[Name, Published] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _ensembles_have_members(self) -> Self:

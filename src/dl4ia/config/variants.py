@@ -69,6 +69,25 @@ class Variant(Row):
         return f"dvc repro train-searched@{name}" if self.best else f"dvc repro train@{name}"
 
 
+class Published(Strict):
+    """What others report of a task, with the source; `scores` are metrics of test sets, such as `test_a_object_f1`."""
+
+    task: str
+    source: str
+    scores: Annotated[dict[str, float], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _scores_are_measured(self) -> Self:
+        task = task_of(self.task)
+        _one_of(
+            "scores",
+            self.scores,
+            tuple(f"{part}_{name}" for part in task.test_sets for name in task.measured),
+            self.task,
+        )
+        return self
+
+
 class Ensemble(Row):
     """The mean of the probabilities of other variants' runs, of all their seeds; nothing is trained."""
 

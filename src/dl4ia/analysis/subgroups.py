@@ -1,0 +1,28 @@
+"""Scores by what is known of the test images: the patient they come from, and the grade of the tissue."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from dl4ia.analysis.tables import Result
+
+KINDS = ("patient", "grade")
+_COLUMNS = ["variant", "part", "by", "group", "images", "score"]
+
+
+def subgroups_table(read: Sequence[Result]) -> pd.DataFrame:
+    """Return a row a variant, test set and group of images: the mean score over its images and the runs that trained.
+
+    It is the content of `results/subgroups.csv`; tasks of which neither patients nor grades are known have no rows.
+    """
+    tables = [_of(result, kind) for result in read for kind in KINDS if kind in result.images and result.trained]
+    return pd.concat(tables, ignore_index=True)[_COLUMNS] if tables else pd.DataFrame(columns=_COLUMNS)
+
+
+def _of(result: Result, kind: str) -> pd.DataFrame:
+    images, tested = result.images, result.images["part"].isin(result.task.test_sets)
+    images = images[tested & images["seed"].isin(result.trained)]
+    scores = images.assign(score=result.task.evaluator().scores(images), group=images[kind].astype(str))
+    grouped = scores.groupby(["part", "group"], sort=False)
+    table = grouped.agg(images=("name", "nunique"), score=("score", "mean")).reset_index()
+    return table.assign(variant=result.name, by=kind)
