@@ -16,19 +16,32 @@ _COLUMNS = ["task", "part", "variant", "rival", "same_training_images", "images"
 
 def compared_pairs(read: Sequence[Result], params: Params, ablations: Sequence[Ablation]) -> list[Pair]:
     """Return the tests of all pairs of one task: those that differ in one setting, and those that params.yaml names."""
-    by_name = {result.name: result for result in read}
     names = [(each.comparison.name, each.comparison.rival) for each in ablations]
-    names += [(name, rival) for name in by_name for rival in params.rows[name].compared_with if rival in by_name]
-    known = {frozenset(each): each for each in reversed(names)}  # once, whichever of the two names the other
+    return _tested([*names, *_named(read, params, [result.name for result in read])], read, params)
+
+
+def named_pairs(read: Sequence[Result], params: Params, names: Sequence[str]) -> list[Pair]:
+    """Return the tests of the rows `names` against those that params.yaml names for them."""
+    return _tested(_named(read, params, names), read, params)
+
+
+def _named(read: Sequence[Result], params: Params, names: Sequence[str]) -> list[tuple[str, str]]:
+    known = {result.name for result in read}
+    return [(name, rival) for name in names for rival in params.rows[name].compared_with if rival in known]
+
+
+def _tested(names: Sequence[tuple[str, str]], read: Sequence[Result], params: Params) -> list[Pair]:
+    """Return the tests of pairs, each once, whichever of the two names the other; a test set is a family."""
+    by_name = {result.name: result for result in read}
+    known = {frozenset(each): each for each in reversed(names)}
     tested: list[Pair] = []
-    for part in read[0].task.test_sets:
+    for part in read[0].task.test_sets if read else ():
         pairs = [pair(by_name[name], by_name[rival], part) for name, rival in reversed(known.values())]
-        known_pairs = [
+        tested += family([
             replace(each, same_images=on_same_images(params, each.name, each.rival))
             for each in pairs
             if each is not None
-        ]
-        tested += family(known_pairs)
+        ])  # fmt: skip
     return tested
 
 

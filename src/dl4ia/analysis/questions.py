@@ -1,0 +1,60 @@
+"""Groups of experiments that answer a question: their variants are shown with the answer, not among the others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from dl4ia.analysis.families import named_pairs
+from dl4ia.analysis.paired import Pair
+from dl4ia.analysis.repeated_splits import RepeatedSplits, repeated_splits
+from dl4ia.analysis.searches import SearchResult
+from dl4ia.analysis.selection import Optimism, optimism
+from dl4ia.analysis.starting import Starting, starting
+from dl4ia.analysis.tables import Result
+from dl4ia.config import Params
+from dl4ia.tasks import task_of
+
+ABLATION, SPLITS, STARTS = GROUPS = ("ablation", "splits", "starts")  # as in params.yaml
+
+
+@dataclass(frozen=True)
+class Questions:
+    """The answers of one task; each is empty where its experiments have no results.
+
+    `ablation` are the pairs of each variant that lacks one ingredient with the one that has all, `optimism` is of each
+    study with folds.
+    """
+
+    ablation: list[Pair]
+    splits: list[RepeatedSplits]
+    starts: list[Starting]
+    optimism: dict[str, Optimism]
+
+
+def questions(
+    read: Sequence[Result], params: Params, searches: Sequence[SearchResult], curves: dict[str, pd.DataFrame]
+) -> Questions:
+    """Return the answers of a task from its results, and from its studies with their curves by name."""
+    groups = {result.name: params.rows[result.name].group for result in read}
+    starts = [result for result in read if groups[result.name] == STARTS]
+    found = {
+        search.name: optimism(curves[search.name], search.trials, f"validation/{task_of(search.study.task).metric}")
+        for search in searches
+    }
+    return Questions(
+        ablation=named_pairs(read, params, [name for name, group in groups.items() if group == ABLATION]),
+        splits=repeated_splits([result for result in read if groups[result.name] == SPLITS], params, _reported(read)),
+        starts=[starting(result, params.rows[result.name].about) for result in starts],
+        optimism={name: each for name, each in found.items() if each is not None},
+    )
+
+
+def _reported(read: Sequence[Result]) -> float | None:
+    """Return the gap that the report gives of a variant, if of any."""
+    for result in read:
+        validation = result.reported.get(f"validation_{result.task.metric}")
+        test = result.reported.get(result.task.headline_metric)
+        if validation is not None and test is not None:
+            return validation - test
+    return None
