@@ -24,6 +24,7 @@ class Starting:
     about: str
     trained: Proportion
     left_chance_level: list[int]
+    last_step: int
     left_at: float | None
     dead_units: pd.DataFrame
 
@@ -41,6 +42,7 @@ def starting(result: Result, about: str) -> Starting:
         about=about,
         trained=proportion(len(result.trained), len(result.record.runs)),
         left_chance_level=sorted(steps),
+        last_step=max((each.last_step for each in found), default=0),
         left_at=float(median(steps)) if steps else None,
         dead_units=_dead_units(result),
     )

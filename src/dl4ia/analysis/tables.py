@@ -32,6 +32,7 @@ class Result:
 
     name: str
     exercise: str
+    group: str
     reported: dict[str, float]
     record: VariantRecord
     metrics: pd.DataFrame
@@ -125,7 +126,7 @@ def _read(params: Params, layout: Layout) -> Iterator[Result]:
         directory = layout.result(name)
         if (directory.path / "runs.json").exists():
             tables = {table: directory.table(table) for table in ("metrics", "curves", "images", "confusion")}
-            yield Result(name, row.exercise, row.reported, directory.record(), **tables)
+            yield Result(name, row.exercise, row.group, row.reported, directory.record(), **tables)
 
 
 def runs_table(read: Sequence[Result]) -> pd.DataFrame:
@@ -188,4 +189,4 @@ def _summary_row(result: Result, metrics: Sequence[str]) -> dict[str, object]:
         summary = result.summary(metric)
         for part in ("mean", "sd", "low", "high"):
             row[f"{metric}_{part}"] = None if summary is None else getattr(summary, part)
-    return row | {"reported": result.reported.get(result.task.headline_metric)}
+    return row | {"reported": result.reported.get(result.task.headline_metric), "group": result.group}

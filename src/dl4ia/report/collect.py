@@ -6,15 +6,20 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from dl4ia.analysis.challenge import challenge_table
 from dl4ia.analysis.comparisons import Ablation, Best, Comparison, ablations, best_variants, gains, trained_share
 from dl4ia.analysis.convergence import Convergence, Start, convergence, starts
 from dl4ia.analysis.families import compared_pairs, pairs_table
 from dl4ia.analysis.generalization import GeneralizationGap, generalization_gap
 from dl4ia.analysis.intervals import Proportion
 from dl4ia.analysis.paired import Pair
+from dl4ia.analysis.questions import GROUPS, Questions, questions
+from dl4ia.analysis.repeated_splits import splits_table
 from dl4ia.analysis.reproduction import Reproduction, reproductions
 from dl4ia.analysis.searches import SearchResult, search_result
 from dl4ia.analysis.settings import Flat, FlatSettings, common_settings, differences
+from dl4ia.analysis.starting import starting_table
+from dl4ia.analysis.subgroups import subgroups_table
 from dl4ia.analysis.tables import Result, headline_metrics, metrics_table, results, runs_table, summary_table
 from dl4ia.config import Params
 from dl4ia.report.sources import Source, sources, stand_ins
@@ -48,6 +53,8 @@ class VariantReport:
 class TaskReport:
     """A task; `reported` says whether its results may stand beside reported ones: those of the stand-in may not.
 
+    Variants of groups that answer a question are not among `variants`, but in `questions`.
+
     `judged` says whether they are compared with them, and the curves judged: those of a demonstration are not.
     `pictured` is the run whose examples are shown: the best of the variants validated like most, else the first.
     """
@@ -63,6 +70,7 @@ class TaskReport:
     pairs: list[Pair]
     gaps: list[GeneralizationGap]
     gains: list[Comparison]
+    questions: Questions
 
     def tested(self, name: str, rival: str, part: str) -> Pair | None:
         """Return the test of two variants on a part, if both have runs that trained."""
@@ -114,7 +122,7 @@ class Report:
     runs: pd.DataFrame
     metrics: pd.DataFrame
     summary: pd.DataFrame
-    comparisons: pd.DataFrame
+    tables: dict[str, pd.DataFrame]
 
 
 def collect(params: Params, layout: Layout, notice: str = "") -> Report:
@@ -126,13 +134,16 @@ def collect(params: Params, layout: Layout, notice: str = "") -> Report:
     fake = stand_ins(known)
     outcomes = {name: search_result(name, study, layout.study(name)) for name, study in params.studies.items()}
     searches = [search for search in outcomes.values() if search is not None]
+    curves = {search.name: layout.study(search.name).table("curves") for search in searches}
     tasks = dict.fromkeys(result.record.task for result in read)
     runs = runs_table(read)
     done = {result.name for result in read}
-    task_reports = [
-        _task([each for each in read if each.record.task == name], params, real=name not in fake, judged=not notice)
-        for name in tasks
-    ]
+    task_reports = []
+    for name in tasks:
+        of_task = [each for each in read if each.record.task == name]
+        answers = questions(of_task, params, [each for each in searches if each.study.task == name], curves)
+        if shown := [each for each in of_task if params.rows[each.name].group not in GROUPS]:
+            task_reports.append(_task(shown, params, answers, real=name not in fake, judged=not notice))
     return Report(
         notice=notice,
         sources=known,
@@ -144,11 +155,23 @@ def collect(params: Params, layout: Layout, notice: str = "") -> Report:
         runs=runs,
         metrics=metrics_table(read),
         summary=summary_table(read),
-        comparisons=pd.concat(pairs_table(each.task.name, each.pairs) for each in task_reports),
+        tables=_tables(read, task_reports, params),
     )
 
 
-def _task(read: Sequence[Result], params: Params, *, real: bool, judged: bool) -> TaskReport:
+def _tables(read: Sequence[Result], tasks: Sequence[TaskReport], params: Params) -> dict[str, pd.DataFrame]:
+    """Return the tables of results/ that say what results mean, by name."""
+    return {
+        "comparisons": pd.concat(pairs_table(each.task.name, each.pairs) for each in tasks),
+        "ablation": pd.concat(pairs_table(each.task.name, each.questions.ablation) for each in tasks),
+        "generalisation": splits_table([each for task in tasks for each in task.questions.splits]),
+        "starting": starting_table([each for task in tasks for each in task.questions.starts]),
+        "challenge": challenge_table(read, params),
+        "subgroups": subgroups_table(read),
+    }
+
+
+def _task(read: Sequence[Result], params: Params, answers: Questions, *, real: bool, judged: bool) -> TaskReport:
     variants = {result.name: params.variants[result.name] for result in read if result.name in params.variants}
     common = common_settings([FlatSettings.of(variant) for variant in variants.values()])
     best, pairs = best_variants(read, params), ablations(read, params)
@@ -164,6 +187,7 @@ def _task(read: Sequence[Result], params: Params, *, real: bool, judged: bool) -
         pairs=compared_pairs(read, params, pairs),
         gaps=_gaps(read, params, pairs),
         gains=gains(read, params, best),
+        questions=answers,
     )
 
 

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 
+import pandas as pd
+
 from dl4ia.analysis.intervals import ENOUGH, Difference, Proportion, Summary
 from dl4ia.analysis.paired import Pair
 from dl4ia.config import Choices, Range
@@ -87,6 +89,17 @@ def p_value(value: Pair | None) -> str:
 def share(value: Proportion) -> str:
     """Return `k of n`."""
     return f"{value.count} of {value.of}"
+
+
+def iterations(value: float | None) -> str:
+    """Return a number of iterations."""
+    return NONE if value is None else f"{value:,.0f}"
+
+
+def mean_share(rows: pd.DataFrame, trained: bool) -> str:  # noqa: FBT001 (as a template calls it)
+    """Return the mean of the column `share` of the runs that trained, or of the others, in per cent."""
+    shares = rows.loc[rows["trained"] == trained, "share"]
+    return percent(float(shares.mean())) if len(shares) else NONE
 
 
 def percent(value: float) -> str:

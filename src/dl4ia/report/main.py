@@ -13,7 +13,9 @@ from dl4ia.analysis.searches import trials_table
 from dl4ia.analysis.tables import DIGITS
 from dl4ia.base import atomic_files
 from dl4ia.config import Params
+from dl4ia.report import names
 from dl4ia.report.collect import Report, TaskReport, collect
+from dl4ia.report.plots import questions
 from dl4ia.report.plots.comparison import comparison
 from dl4ia.report.plots.curves import curves, limits, validation_curves
 from dl4ia.report.plots.studies import study_figures
@@ -43,8 +45,10 @@ def write_report(params: Params, layout: Layout, notice: str = "") -> None:
         figures |= {f"search-{search.name}-{name}": partial(draw, search) for name, draw in of_study}
     _draw(figures, folder)
     pictures = {task.task.name: _run_pictures(task, layout) for task in report.tasks}
-    names = {name: {figure: f"search-{name}-{figure}.png" for figure in figures} for name, figures in studies.items()}
-    text = markdown(report, pictures, names)
+    of_studies = {
+        name: {figure: f"search-{name}-{figure}.png" for figure in figures} for name, figures in studies.items()
+    }
+    text = markdown(report, pictures, of_studies)
     _write_tables(report, layout)
     atomic_files.write(layout.report / "report.md", text.encode())
     for path in folder.glob("*.png"):
@@ -62,6 +66,19 @@ def task_figures(task: TaskReport) -> dict[str, Callable[[], Figure]]:
     for variant in task.variants:
         if len(variant.result.curves):
             figures[f"curves-{variant.name}"] = partial(curves, variant, task, shared)
+    return figures | _question_figures(task)
+
+
+def _question_figures(task: TaskReport) -> dict[str, Callable[[], Figure]]:
+    """Return what draws a figure for each question that has been answered."""
+    answers, name, score = task.questions, task.task.name, names.score(task.task.metric)
+    figures: dict[str, Callable[[], Figure]] = {}
+    if answers.splits:
+        figures[f"splits-{name}"] = partial(questions.splits, answers.splits, names.part(task.task.test_sets[0]), score)
+    if answers.starts:
+        figures[f"starts-{name}"] = partial(questions.starts, answers.starts)
+    if answers.ablation:
+        figures[f"ablation-{name}"] = partial(questions.ablation, answers.ablation, task.task.test_sets, score)
     return figures
 
 
@@ -95,8 +112,8 @@ def _write_tables(report: Report, layout: Layout) -> None:
         "runs": report.runs,
         "metrics": report.metrics,
         "summary": report.summary,
-        "comparisons": report.comparisons,
         "trials": trials_table(report.searches),
+        **report.tables,
     }
     for name, table in tables.items():
         _write_table(layout.results / f"{name}.csv", table)

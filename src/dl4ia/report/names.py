@@ -31,6 +31,8 @@ def metric(name: str, parts: tuple[str, ...]) -> str:
 def setting(key: str) -> str:
     """Return the name of a setting: its key without the section."""
     *sections, last = key.split(".")
+    if sections[:1] == ["augmentation"]:
+        return " ".join([*sections[1:], last])
     if last == "kind" and sections:
         return sections[-1]
     return {"strength": "λ", "strategy": "validation split"}.get(last, last.replace("_", " ").replace("relu", "ReLU"))

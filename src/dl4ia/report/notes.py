@@ -8,6 +8,8 @@ _EXERCISES = {
     "1.5": "variations of the classifier",
     "2.1": "segmentation of glands",
     "2.2": "variations of the segmenter",
+    "2.3": "skip connections",
+    "2.4": "residual blocks, and what was searched",
 }
 _SETTINGS = {
     "network.relu_on_logits": (

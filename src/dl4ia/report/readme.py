@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from dl4ia.analysis.questions import GROUPS
 from dl4ia.base import atomic_files
 from dl4ia.base.errors import RunError
 from dl4ia.report import formats, names
@@ -19,8 +20,10 @@ _COLUMNS = ("variant", "exercise", "trained", "test", "", "validation", "reporte
 def results_table(summary: pd.DataFrame, stand_ins: Collection[str] = ()) -> str:
     """Return the table of results as Markdown, from `results/summary.csv`.
 
-    Tasks of the stand-in have no reported values: these are of other data.
+    Tasks of the stand-in have no reported values: these are of other data. Variants of groups that answer a question
+    are left out.
     """
+    summary = summary[~summary["group"].isin(GROUPS)]
     lines = [_line(_COLUMNS), "|---" * len(_COLUMNS) + "|"]
     for name, rows in summary.groupby("task", sort=False):
         task = task_of(str(name))

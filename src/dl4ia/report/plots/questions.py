@@ -61,10 +61,11 @@ def splits(found: Sequence[RepeatedSplits], test: str, score: str) -> Figure:
 
 
 @styled
-def starts(found: Sequence[Starting], last_step: int) -> Figure:
+def starts(found: Sequence[Starting]) -> Figure:
     """Draw how many runs have left chance level over iterations, and the share of dead units of each run at the end."""
     figure = Figure(figsize=(10, 4.6))
     left, right = figure.subplots(1, 2, width_ratios=[1.2, 1])
+    last_step = max(each.last_step for each in found)
     for place, (each, colour, marker) in enumerate(zip(found, _COLOURS, _MARKERS, strict=False)):
         steps = np.unique([0, *each.left_chance_level, last_step])
         label = f"{each.name}: {each.trained.count} of {each.trained.of}"
