@@ -2,6 +2,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 PORT ?=
 REV ?= HEAD
+GROUP ?= search finals networks splits starts
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 
@@ -21,7 +22,7 @@ pip = PIP_USER=0 PIP_TARGET= PIP_PREFIX= .venv/bin/python -m pip
 index = $$($(pip) config list | sed -n "s/^[a-z:]*\.index-url='\(.*\)'$$/\1/p" | tail -n 1)
 uv = index="$(index)"; [ -z "$$index" ] || export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$index}"; .venv/bin/uv pip
 
-.PHONY: help setup demo demo-ui demo-dashboard test test-system test-all torture lint repro continue same report publish ui dashboard clean
+.PHONY: help setup demo demo-ui demo-dashboard test test-system test-all torture lint repro repro-best continue same report publish ui dashboard clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -64,8 +65,13 @@ lint: setup ## style, types and the direction of imports
 	mypy
 	lint-imports
 
-repro: setup ## rebuild every result that is out of date
-	dvc repro
+repro: setup ## rebuild what is out of date of the report's experiments and studies
+	stages=$$(dl4ia stages report) && dvc repro $$stages
+	dvc repro --single-item report
+
+repro-best: setup ## the same of better networks and of experiments about the report (GROUP=splits: one group)
+	stages=$$(dl4ia stages $(GROUP)) && dvc repro $$stages
+	dvc repro --single-item report
 
 continue: setup ## the same where only the committed text is: compute what that lacks, and nothing else
 	dvc repro split

@@ -119,10 +119,10 @@ def _parser() -> argparse.ArgumentParser:
     search.add_argument("--workers", metavar="N", default="auto", help="processes of one thread (default: all cores)")
     search.add_argument("--storage", metavar="URL", help="database (default: studies.db in this folder)")
     search.add_argument("--trials", metavar="N", help="how many trials to reach (default: those of params.yaml)")
-    about = "print the stages of dvc.yaml of a group of experiments"
+    about = "print the stages of dvc.yaml of groups of experiments"
     stages = commands.add_parser("stages", help=about, description=about)
     stages.set_defaults(run=_stages)
-    stages.add_argument("group", metavar="GROUP", help="as in params.yaml; report: those that reproduce the report")
+    stages.add_argument("groups", metavar="GROUP", nargs="+", help="as in params.yaml; report: those of the report")
     about = "show that the code of a revision computes the same as now, to the bit, and record that"
     same = commands.add_parser("same", help=about, description=about)
     same.set_defaults(run=_same)
@@ -161,7 +161,7 @@ def _pipeline(stage: str) -> "Pipeline":
 def _stages(arguments: argparse.Namespace) -> None:
     from dl4ia.config.groups import stages_of  # noqa: PLC0415
 
-    print(*stages_of(arguments.group), sep="\n")  # noqa: T201
+    print(*(stage for group in arguments.groups for stage in stages_of(group)), sep="\n")  # noqa: T201
 
 
 def _same(arguments: argparse.Namespace) -> None:
