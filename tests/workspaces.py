@@ -134,6 +134,12 @@ class Workspace:
         return digests
 
 
+def keep(content: dict[str, Any], **names: Collection[str]) -> None:
+    """Keep the named rows of each section of experiments, such as `variants=["mnist-cnn"]`, and no others."""
+    for section in ("variants", "studies", "finals", "searched", "ensembles"):
+        content[section] = {name: content[section][name] for name in names.get(section, ())}
+
+
 def differing(results: dict[str, str], expected: dict[str, str]) -> int:
     """Return how many points are missing, or not as they should be, or there without reason."""
     return sum(results.get(name) != expected.get(name) for name in results.keys() | expected.keys())

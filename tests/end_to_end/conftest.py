@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.workspaces import Change, Workspace
+from tests.workspaces import Change, Workspace, keep
 
 LEFT_OUT = ("results/", "report/", "tests/", "dvc.lock")
 VARIANT, SEARCHED, STUDY = "warwick-start", "warwick-searched", "lambda"
@@ -18,15 +18,13 @@ def shorten(content: dict) -> None:
     """Leave the glands: a variant, a study of two points, and the variant that takes its settings from there."""
     content["data"]["source"] = "stand-in"
     content["seeds"], content["split"] = {"warwick": [0, 1]}, {"warwick": content["split"]["warwick"]}
-    content["variants"] = {VARIANT: content["variants"][VARIANT]}
+    keep(content, variants=[VARIANT], studies=[STUDY], searched=[SEARCHED])
     content["defaults"]["warwick"] |= {"iterations": 12, "evaluate_every": 6}
     study = content["studies"][STUDY]
     study |= {"sampler": {"kind": "random"}, "trials": TRIALS, "iterations": 4, "evaluate_every": 2}
     study["objective"] = {"kind": "split", "strategy": "random"}
-    content["studies"] = {STUDY: study}
     content["searched"][SEARCHED] |= {"best": f"results/search/{STUDY}/best.yaml"}
     content["searched"][SEARCHED]["settings"] = {"seeds": [0]}
-    content["ensembles"] = {}
 
 
 def project(root: Path, change: Change = shorten) -> Workspace:

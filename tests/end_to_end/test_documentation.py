@@ -13,7 +13,7 @@ import requests
 from tests.conftest import ROOT
 from tests.end_to_end.conftest import project
 from tests.test_advice import examples
-from tests.workspaces import Workspace, wait_until
+from tests.workspaces import Workspace, keep, wait_until
 
 pytestmark = pytest.mark.system
 
@@ -32,7 +32,7 @@ def shorten(content: dict) -> None:
     """Keep what README.md names, for a few iterations of the stand-in."""
     content["data"]["source"] = "stand-in"
     content["seeds"] = {"mnist": [0], "warwick": [0]}
-    content["variants"] = {name: content["variants"][name] for name in VARIANTS}
+    keep(content, variants=VARIANTS, studies=STUDIES, searched=["warwick-searched"])
     for task in ("mnist", "warwick"):
         content["defaults"][task] |= {"iterations": 4, "evaluate_every": 2}
     for name in STUDIES:
@@ -53,7 +53,8 @@ def workspace(tmp_path_factory) -> Workspace:
 def set_up(repository: Path, root: Path) -> Workspace:
     subprocess.run(["git", "clone", "-q", repository, root], check=True)
     (root / ".venv").mkdir()
-    (root / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
+    for name in ("bin", "lib", "pyvenv.cfg"):
+        (root / ".venv" / name).symlink_to(Path(sys.prefix) / name)
     (root / ".venv" / "ready").touch()
     return Workspace(root)
 

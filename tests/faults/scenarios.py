@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.conftest import ROOT
 from tests.faults.kills import KillScenario
-from tests.workspaces import Workspace
+from tests.workspaces import Workspace, keep
 
 VARIANT = "warwick-combined"
 # For one worker with one thread, and no tracker: 127.0.0.1:9 refuses connections.
@@ -24,8 +24,7 @@ def training(base: Path, iterations: int, seeds: int = 2, width: int = 10) -> Ki
     """Train a variant with all that a checkpoint must hold: batch norm, AdamW, a schedule, a mean of the weights."""
 
     def change(params: dict[str, Any]) -> None:
-        params["variants"] = {VARIANT: params["variants"][VARIANT]}
-        params["studies"], params["searched"], params["ensembles"] = {}, {}, {}
+        keep(params, variants=[VARIANT])
         settings = params["variants"][VARIANT]["settings"]
         settings |= {"seeds": list(range(seeds)), "iterations": iterations, "evaluate_every": max(1, iterations // 20)}
         settings |= {"schedule": {"kind": "cosine", "warmup": 0.1}, "ema_decay": 0.9}
@@ -40,10 +39,10 @@ def search(base: Path, iterations: int) -> KillScenario:
     """Search the eight points of a grid, over two folds."""
 
     def change(params: dict[str, Any]) -> None:
+        keep(params, studies=["lambda"])
         study = params["studies"]["lambda"]
         study |= {"iterations": iterations, "evaluate_every": max(1, iterations // 4)}
         study["objective"] = {"kind": "folds", "strategy": "random", "folds": 2}
-        params["studies"] = {"lambda": study}
 
     command = ("python", "-m", "pipeline.search", "lambda")
     return KillScenario("search", partial(Workspace.of, base, _OF_DATA, change=change), command, 10)
@@ -55,14 +54,13 @@ def reproduction(iterations: int) -> KillScenario:
     def change(params: dict[str, Any]) -> None:
         params["data"]["source"] = "stand-in"
         params["seeds"] = {"mnist": [0, 1], "warwick": [0, 1]}
-        params["variants"] = {name: params["variants"][name] for name in ("mnist-fc", VARIANT)}
+        keep(params, variants=["mnist-fc", VARIANT], studies=["joint"], searched=["warwick-searched"])
         fewer = {"iterations": iterations, "evaluate_every": max(1, iterations // 4)}
         for settings in (*params["defaults"].values(), params["variants"]["mnist-fc"]["settings"]):
             settings.update(fewer)
         study = params["studies"]["joint"]
         study |= {"trials": 4, "iterations": iterations // 4, "evaluate_every": max(1, iterations // 8)}
         study["objective"] = {"kind": "split", "strategy": "random"}
-        params["studies"] = {"joint": study}
 
     def make(root: Path) -> Workspace:
         workspace = Workspace.of(ROOT, _OF_DVC, root, change)

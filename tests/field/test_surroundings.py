@@ -12,7 +12,7 @@ import pytest
 
 from dl4ia.tracking.mlflow import connect
 from tests.conftest import ROOT
-from tests.workspaces import Workspace, differing, with_data
+from tests.workspaces import Workspace, differing, keep, with_data
 
 pytestmark = pytest.mark.system
 
@@ -22,11 +22,11 @@ ALL = f"{COMMANDS} && dl4ia report && dl4ia publish"
 
 
 def shorten(content: dict) -> None:
-    """Leave one variant and one seed, for a few iterations."""
-    content["variants"] = {NAME: content["variants"][NAME]}
-    content["seeds"], content["split"] = {"mnist": [0]}, {"mnist": content["split"]["mnist"]}
+    """Leave one variant with a seed for each core, so that each has one thread, for a few iterations."""
+    keep(content, variants=[NAME])
+    content["seeds"] = {"mnist": list(range(len(os.sched_getaffinity(0))))}
+    content["split"] = {"mnist": content["split"]["mnist"]}
     content["defaults"]["mnist"] |= {"iterations": 4, "evaluate_every": 2}
-    content["studies"], content["searched"], content["ensembles"] = {}, {}, {}
 
 
 @pytest.fixture(scope="module")
