@@ -33,8 +33,9 @@ def texts() -> Iterator[str]:
 
 
 def advised() -> set[str]:
-    """Return the commands in messages: what is in backquotes and begins with a program."""
+    """Return the commands in messages: what is in backquotes and begins with a program, or is a command by itself."""
     quoted = {command for text in texts() for command in re.findall(r"`([^`\n]+)`", text)}
+    quoted |= {text for text in texts() if text.startswith("dvc repro ")}
     return {command for command in quoted if command.split()[0] in PROGRAMS and command not in PROGRAMS}
 
 
@@ -68,5 +69,7 @@ def test_a_command_that_is_advised_exists(command, monkeypatch):
         case "python":
             assert words[0] == "-m"
             assert words[1].endswith(".STAGE") or importlib.util.find_spec(words[1])
+        case "git":
+            assert words[:2] == ["checkout", "--"]
         case _:
             pytest.fail("no check of this program: add one")

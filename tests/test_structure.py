@@ -13,7 +13,7 @@ from dl4ia.config.variants import Row
 from tests.conftest import ROOT
 
 PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")
-RESULTS = {"confusion.csv", "curves.csv", "images.csv", "metrics.csv", "metrics.json", "runs.json"}
+RESULTS = {"calibration.csv", "confusion.csv", "curves.csv", "images.csv", "metrics.csv", "metrics.json", "runs.json"}
 STUDY_RESULTS = {"best.yaml", "curves.csv", "importances.csv", "trials.csv"}
 
 
@@ -126,4 +126,7 @@ def test_neutral_defaults_are_these():
         "flips": False,
         "rotations": False,
         "test_time": "none",
+        "group": "report",
+        "objects": False,
+        "compared_with": (),
     }

@@ -2,6 +2,7 @@
 
 import pytest
 
+from dl4ia.analysis.questions import GROUPS
 from dl4ia.analysis.tables import Result, results
 from dl4ia.config import Params
 from dl4ia.runs.layout import Layout
@@ -15,6 +16,12 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> tuple[Params, Layout]:
 
 
 @pytest.fixture(scope="session")
-def read(copy: tuple[Params, Layout]) -> dict[str, Result]:
-    """Return the results by name."""
+def every(copy: tuple[Params, Layout]) -> dict[str, Result]:
+    """Return all results by name."""
     return {result.name: result for result in results(*copy)}
+
+
+@pytest.fixture(scope="session")
+def read(every: dict[str, Result]) -> dict[str, Result]:
+    """Return the results by name, without those of groups that answer a question."""
+    return {name: result for name, result in every.items() if result.group not in GROUPS}

@@ -59,9 +59,9 @@ def test_a_task_has_scores_of_all_its_parts_in_the_summary() -> None:
     assert headline_metrics(TASKS["mnist"]) == ["test_accuracy", "validation_accuracy", "train_accuracy"]
 
 
-def test_what_was_not_run_yet_is_left_out(copy: Copy, read: Read) -> None:
+def test_what_was_not_run_yet_is_left_out(copy: Copy, every: Read) -> None:
     params, _ = copy
-    assert set(params.rows) - set(read) == {"glands-later"}
+    assert set(params.rows) - set(every) == {"glands-later"}
 
 
 def test_nothing_at_all_is_an_error_that_says_what_to_run(copy: Copy, tmp_path: Path) -> None:

@@ -311,18 +311,11 @@ def test_what_a_study_does_not_search_is_fixed_in_normal_form(tmp_path, small):
 
 
 def test_the_committed_experiments_are_those_of_the_report(params):
-    assert {variant.exercise for variant in params.variants.values()} == {
-        "1.1",
-        "1.2",
-        "1.3",
-        "1.4",
-        "1.5",
-        "2.1",
-        "2.2",
-    }
+    variants = {name: variant for name, variant in params.variants.items() if variant.group == "report"}
+    assert {variant.exercise for variant in variants.values()} == {"1.1", "1.2", "1.3", "1.4", "1.5", "2.1", "2.2"}
     as_listed = {
         name: [quirk for quirk in ("relu_on_logits", "log_softmax") if getattr(variant.settings.network, quirk, False)]
-        for name, variant in params.variants.items()
+        for name, variant in variants.items()
     }
     assert {name: on for name, on in as_listed.items() if on} == {
         "warwick-baseline": ["relu_on_logits"],
