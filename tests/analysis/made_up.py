@@ -143,6 +143,12 @@ ensembles:
   glands-ensemble:
     {task: warwick, exercise: "2.4", about: two variants together, reported: {}, members: [glands-start, glands-wide]}
 """
+EVALUATIONS = """time,name,runs,key,git_commit
+2026-01-01T00:00:00+00:00,digits-cnn,5,aaaa,0123
+2026-01-02T00:00:00+00:00,glands-wide,5,bbbb,0123
+2026-01-03T00:00:00+00:00,glands-wide,5,bbbb,0123
+2026-01-04T00:00:00+00:00,glands-wide,5,cccc,4567
+"""
 BEST = "{study: sizes, trial: 4, value: 0.82, settings: {network: {kind: conv-deconv, width: 12, levels: 2}}}\n"
 DIGITS = 2000  # test images, of which the same are hard for every run
 Shape = Literal["settled", "over-fitted", "unstable", "falling"]  # of the losses of a run that trained
@@ -329,6 +335,7 @@ def working_copy(root: Path) -> tuple[Params, Layout]:
     members = [f"{name}/seed-{seed}" for name in ("glands-start", "glands-wide") for seed in range(5)]
     write_results(layout, "glands-ensemble", task_of("warwick"), [Run(0.85)], validated=True, members=members)
     write_studies(layout)
+    layout.test_evaluations.write_text(EVALUATIONS)
     return params, layout
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from dl4ia.base.errors import RunError
 from dl4ia.runs.layout import Layout
-from dl4ia.runs.test_evaluations import record_evaluation, recorded_evaluations
+from dl4ia.runs.test_evaluations import evaluation_counts, record_evaluation, recorded_evaluations
 
 
 def test_each_evaluation_is_a_line_of_its_own(tmp_path):
@@ -16,6 +16,9 @@ def test_each_evaluation_is_a_line_of_its_own(tmp_path):
     assert table["name"].tolist() == ["first", "second", "first", "first"]
     assert table["runs"].tolist() == ["2", "1", "2", "2"]
     assert table["key"][0] == table["key"][2] != table["key"][3]
+    counts = evaluation_counts(layout).set_index("name")
+    assert counts.loc["first"].tolist() == [3, 2]
+    assert counts.loc["second"].tolist() == [1, 1]
 
 
 @pytest.mark.parametrize("content", ["", "time,name\n1,2\n", "<<<<<<< HEAD\n"])

@@ -24,6 +24,7 @@ from dl4ia.analysis.tables import Result, headline_metrics, metrics_table, resul
 from dl4ia.config import Params
 from dl4ia.report.sources import Source, sources, stand_ins
 from dl4ia.runs.layout import Layout
+from dl4ia.runs.test_evaluations import evaluation_counts
 from dl4ia.tasks import Task
 
 
@@ -111,7 +112,10 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Report:
-    """The whole report; `not_run` are the variants, ensembles and studies of params.yaml without results."""
+    """The whole report; `not_run` are the variants, ensembles and studies of params.yaml without results.
+
+    `tables` are those of results/ that say what results mean, `evaluations` how often test scores were computed.
+    """
 
     notice: str
     sources: dict[str, Source]
@@ -123,6 +127,7 @@ class Report:
     metrics: pd.DataFrame
     summary: pd.DataFrame
     tables: dict[str, pd.DataFrame]
+    evaluations: pd.DataFrame
 
 
 def collect(params: Params, layout: Layout, notice: str = "") -> Report:
@@ -156,6 +161,7 @@ def collect(params: Params, layout: Layout, notice: str = "") -> Report:
         metrics=metrics_table(read),
         summary=summary_table(read),
         tables=_tables(read, task_reports, params),
+        evaluations=evaluation_counts(layout),
     )
 
 

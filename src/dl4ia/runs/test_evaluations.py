@@ -29,6 +29,12 @@ def record_evaluation(layout: Layout, name: str, run_keys: Sequence[str], test_t
         file.write(line if file.tell() else f"{','.join(_COLUMNS)}\n{line}")
 
 
+def evaluation_counts(layout: Layout) -> pd.DataFrame:
+    """Return for each name how often it was evaluated (`times`), and of how many different runs (`different`)."""
+    grouped = recorded_evaluations(layout).groupby("name", sort=False)["key"]
+    return grouped.agg(times="size", different="nunique").reset_index()
+
+
 def recorded_evaluations(layout: Layout) -> pd.DataFrame:
     """Return all lines; no rows where nothing has been evaluated. Raises RunError for a damaged file."""
     path = layout.test_evaluations
