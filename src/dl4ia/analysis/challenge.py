@@ -1,4 +1,4 @@
-"""Single objects at the published resolution, beside what others report."""
+"""Edges, and single objects at the published resolution, beside what others report."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,8 @@ import pandas as pd
 from dl4ia.analysis.tables import Result
 from dl4ia.config import Params
 
-MEASURES = ("object_f1", "object_dice", "object_hausdorff")
+OBJECTS = ("object_f1", "object_dice", "object_hausdorff")
+MEASURES = ("dice", "boundary_dice", *OBJECTS)
 _COLUMNS = ["task", "method", "source", "part", "runs", *(f"{name}{end}" for name in MEASURES for end in ("", "_sd"))]
 
 
@@ -19,9 +20,7 @@ def challenge_table(read: Sequence[Result], params: Params) -> pd.DataFrame:
     """
     rows: list[dict[str, object]] = []
     for task in dict.fromkeys(result.task for result in read):
-        ours = [
-            result for result in read if result.task is task and result.values(f"{task.test_sets[0]}_{MEASURES[0]}")
-        ]
+        ours = [result for result in read if result.task is task and result.values(f"{task.test_sets[0]}_{OBJECTS[0]}")]
         others = {name: each for name, each in params.published.items() if each.task == task.name} if ours else {}
         for part in task.test_sets:
             for name, each in others.items():

@@ -3,7 +3,9 @@
 from dl4ia.tasks import Task
 
 _PARTS = {"train": "training", "validation": "validation", "test": "test"}
-_METRICS = {"dice": "Dice", "loss": "cross-entropy", "dice_pooled": "Dice, all pixels pooled"}
+_METRICS = {"dice": "Dice", "loss": "cross-entropy", "dice_pooled": "Dice, all pixels pooled",
+            "boundary_dice": "Dice at edges", "iou": "IoU", "object_f1": "object F1", "object_dice": "object Dice",
+            "object_hausdorff": "object Hausdorff distance"}  # fmt: skip
 
 
 def part(name: str) -> str:
