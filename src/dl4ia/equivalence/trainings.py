@@ -104,7 +104,7 @@ def _add_results(digest: "hashlib._Hash", results: ResultDirectory) -> None:
     record = results.record()
     digest.update(repr((record.layers, record.optimizer, [run.trained for run in record.runs])).encode())
     digest.update((results.path / "metrics.json").read_bytes())
-    for name in ("metrics", "curves", "images", "confusion"):
+    for name in ("metrics", "curves", "images", "confusion", "calibration"):
         digest.update(results.table(name).drop(columns="seconds", errors="ignore").to_csv().encode())
 
 

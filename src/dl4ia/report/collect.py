@@ -21,6 +21,7 @@ from dl4ia.analysis.settings import Flat, FlatSettings, common_settings, differe
 from dl4ia.analysis.starting import starting_table
 from dl4ia.analysis.subgroups import subgroups_table
 from dl4ia.analysis.tables import Result, headline_metrics, metrics_table, results, runs_table, summary_table
+from dl4ia.analysis.trust import Trust, trust
 from dl4ia.config import Params
 from dl4ia.report.sources import Source, sources, stand_ins
 from dl4ia.runs.layout import Layout
@@ -72,6 +73,7 @@ class TaskReport:
     gaps: list[GeneralizationGap]
     gains: list[Comparison]
     questions: Questions
+    trust: list[Trust]
 
     def tested(self, name: str, rival: str, part: str) -> Pair | None:
         """Return the test of two variants on a part, if both have runs that trained."""
@@ -181,6 +183,7 @@ def _task(read: Sequence[Result], params: Params, answers: Questions, *, real: b
     variants = {result.name: params.variants[result.name] for result in read if result.name in params.variants}
     common = common_settings([FlatSettings.of(variant) for variant in variants.values()])
     best, pairs = best_variants(read, params), ablations(read, params)
+    pictured = (best[0].name, best[0].seed) if best else _first_trained(read)
     return TaskReport(
         task=read[0].task,
         reported=real,
@@ -188,13 +191,21 @@ def _task(read: Sequence[Result], params: Params, answers: Questions, *, real: b
         common=common.stated,
         variants=[_variant(result, params, common, judged=judged) for result in read],
         best=best,
-        pictured=(best[0].name, best[0].seed) if best else _first_trained(read),
+        pictured=pictured,
         ablations=pairs,
         pairs=compared_pairs(read, params, pairs),
         gaps=_gaps(read, params, pairs),
         gains=gains(read, params, best),
         questions=answers,
+        trust=_trust(read, pictured) if pictured else [],
     )
+
+
+def _trust(read: Sequence[Result], pictured: tuple[str, int]) -> list[Trust]:
+    """Return how far the confidence of the variant in the pictures can be trusted, on each test set."""
+    result = next(each for each in read if each.name == pictured[0])
+    found = [trust(result, part) for part in result.task.test_sets]
+    return [each for each in found if each is not None]
 
 
 def _variant(result: Result, params: Params, common: FlatSettings, *, judged: bool) -> VariantReport:

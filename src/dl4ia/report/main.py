@@ -19,6 +19,7 @@ from dl4ia.report.plots import questions
 from dl4ia.report.plots.comparison import comparison
 from dl4ia.report.plots.curves import curves, limits, validation_curves
 from dl4ia.report.plots.studies import study_figures
+from dl4ia.report.plots.trust import trust
 from dl4ia.report.readme import update_readme
 from dl4ia.report.render import markdown
 from dl4ia.report.sources import write_sources
@@ -66,6 +67,8 @@ def task_figures(task: TaskReport) -> dict[str, Callable[[], Figure]]:
     for variant in task.variants:
         if len(variant.result.curves):
             figures[f"curves-{variant.name}"] = partial(curves, variant, task, shared)
+    if task.trust:
+        figures[f"trust-{task.task.name}"] = partial(trust, task.trust, task.task)
     return figures | _question_figures(task)
 
 
