@@ -10,9 +10,8 @@ from dl4ia.analysis.searches import SearchResult
 from dl4ia.config import Choices, Range
 from dl4ia.config.studies import Value
 from dl4ia.report import formats, names
+from dl4ia.report.plots.jitter import jitter
 from dl4ia.tasks import task_of
-
-_GOLDEN = 0.6180339887  # its multiples fill the unit interval evenly: a jitter that is always the same
 
 
 def places(values: Iterable[Value], dimension: Range | Choices) -> NDArray[np.float64]:
@@ -43,7 +42,7 @@ def jittered(where: NDArray[np.float64], dimension: Range | Choices, numbers: It
     """Move points at the same choice apart, by the number of their trial; numbers of a range stay where they are."""
     if isinstance(dimension, Range):
         return where
-    return where + 0.5 * ((np.array(list(numbers), dtype=float) * _GOLDEN) % 1 - 0.5)
+    return where + jitter(numbers)
 
 
 def score_axis(search: SearchResult) -> str:

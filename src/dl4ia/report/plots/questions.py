@@ -11,15 +11,14 @@ from dl4ia.analysis.paired import Pair
 from dl4ia.analysis.repeated_splits import RepeatedSplits
 from dl4ia.analysis.starting import Starting
 from dl4ia.report import names, sentences
+from dl4ia.report.plots.jitter import jitter
 from dl4ia.tasks.figures import BLUE, GRAY, GREEN, VERMILLION, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from numpy.typing import NDArray
 
 _COLOURS = (BLUE, VERMILLION, GREEN, GRAY)
 _MARKERS = ("o", "s", "^", "D")
-_GOLDEN = 0.6180339887  # its multiples fill the unit interval evenly: a jitter that is always the same
 
 
 @styled
@@ -35,7 +34,7 @@ def splits(found: Sequence[RepeatedSplits], test: str, score: str) -> Figure:
         label = f"validated on {sentences.strategy(each.strategy)}"
         left.plot(each.gaps["validation"], each.gaps[part], marker, color=colour, alpha=0.7, label=label)
         gaps = each.gaps["gap"].to_numpy()
-        right.plot(gaps, place + _jitter(len(gaps)), marker, color=colour, alpha=0.6, markeredgewidth=0)
+        right.plot(gaps, place + jitter(range(len(gaps))), marker, color=colour, alpha=0.6, markeredgewidth=0)
         right.errorbar(
             each.summary.mean, place - 0.32, xerr=each.summary.sd, fmt="|", color=colour, markersize=14, capsize=4,
             markeredgewidth=2,
@@ -98,7 +97,7 @@ def starts(found: Sequence[Starting]) -> Figure:
 def _dead(axes: "Axes", each: Starting, place: int, colour: str) -> None:
     for trained, marker, shift in ((True, "o", -0.16), (False, "x", 0.16)):
         shares = each.dead_units.loc[each.dead_units["trained"] == trained, "share"].to_numpy()
-        axes.plot(shares, place + shift + 0.25 * _jitter(len(shares)), marker, color=colour, alpha=0.7)
+        axes.plot(shares, place + shift + 0.25 * jitter(range(len(shares))), marker, color=colour, alpha=0.7)
 
 
 @styled
@@ -123,7 +122,3 @@ def ablation(found: Sequence[Pair], parts: Sequence[str], score: str) -> Figure:
     axes.legend(loc="best")
     figure.suptitle("What each ingredient is worth")
     return figure
-
-
-def _jitter(count: int) -> "NDArray[np.float64]":
-    return np.asarray(0.5 * ((np.arange(count) * _GOLDEN) % 1 - 0.5), dtype=np.float64)
