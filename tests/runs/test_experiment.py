@@ -32,6 +32,25 @@ def test_rotations_are_added_to_the_training_part_alone(params, layout, monkeypa
     assert not turned & {image.numpy().tobytes() for image in seen["train"]}
 
 
+def test_copies_before_the_split_leak_into_the_validation_part(params, layout, monkeypatch):
+    seen = {}
+
+    def fit(_training, train, validation, _callbacks):
+        seen.update(train=train.images, validation=validation.images)
+
+    monkeypatch.setattr(module, "fit", fit)
+    variant = shortened(params.variant("warwick-splits-leaky"))
+    data, split = Experiment("warwick-splits-leaky", variant, 0, layout).data()
+    standardizer = Standardizer.of(data.take(split.train).images, variant.settings)
+    fit_network(variant, 0, data, split, standardizer, torch.device("cpu"))
+    count = len(seen["train"]) + len(seen["validation"])
+    assert len(data) < count <= 2 * len(data)
+    assert len(seen["validation"]) == round(count * len(split.validation) / len(data))
+    trained = {np.rot90(image, turns, (1, 2)).tobytes() for image in seen["train"].numpy() for turns in range(4)}
+    copied = sum(image.tobytes() in trained for image in seen["validation"].numpy())
+    assert copied > len(seen["validation"]) / 2
+
+
 def test_inputs_are_standardised_by_the_images_trained_on(params, glands):
     images = glands.part("train").images
     standard = Standardizer.of(images, settings(params)).apply(images)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from dl4ia.analysis.intervals import Proportion, Summary, proportion, summarize
 from dl4ia.analysis.tables import Result
-from dl4ia.config import Params
+from dl4ia.config import Params, Variant
 
 SUFFIX = "-repeats"  # of the strategies that draw a split for each seed
 
@@ -22,6 +22,7 @@ class RepeatedSplits:
     """
 
     name: str
+    about: str
     strategy: str
     trained: Proportion
     gaps: pd.DataFrame
@@ -36,20 +37,28 @@ def repeated_splits(read: Sequence[Result], params: Params, reported: float | No
     for result in read:
         variant = params.variants.get(result.name)
         if variant is not None and variant.settings.split.strategy.endswith(SUFFIX) and result.trained:
-            found.append(_repeated(result, variant.settings.split.strategy.removesuffix(SUFFIX), reported))
+            found.append(_repeated(result, variant, reported))
     return found
 
 
-def _repeated(result: Result, strategy: str, reported: float | None) -> RepeatedSplits:
+def _repeated(result: Result, variant: Variant, reported: float | None) -> RepeatedSplits:
+    strategy = variant.settings.split.strategy.removesuffix(SUFFIX)
     metric = result.task.metric
-    columns = {part: result.by_seed(f"{part}_{metric}") for part in ("validation", *result.task.test_sets)}
-    gaps = pd.DataFrame(columns).rename_axis("seed").reset_index()
+    columns = {"validation": _last(result, f"validation/{metric}")}
+    columns |= {part: result.by_seed(f"{part}_{metric}") for part in result.task.test_sets}
+    gaps = pd.DataFrame(columns).dropna().rename_axis("seed").reset_index()
     gaps["gap"] = gaps["validation"] - gaps[result.task.test_sets[0]]
     summary = summarize(gaps["gap"].tolist(), "difference")
     assert summary is not None
     count = None if reported is None else proportion(int((gaps["gap"] >= reported).sum()), len(gaps))
     trained = proportion(len(gaps), len(result.record.runs))
-    return RepeatedSplits(result.name, strategy, trained, gaps, summary, reported, count)
+    return RepeatedSplits(result.name, variant.about, strategy, trained, gaps, summary, reported, count)
+
+
+def _last(result: Result, column: str) -> pd.Series:
+    """Return the value of a column at the end of the training, by seed."""
+    ordered = result.curves.sort_values("step", kind="stable")
+    return ordered.groupby("seed")[column].last()
 
 
 def splits_table(found: Sequence[RepeatedSplits]) -> pd.DataFrame:

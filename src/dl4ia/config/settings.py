@@ -28,10 +28,15 @@ class SplitChoice(Strict):
 
 
 class AddedCopies(Strict):
-    """Copies added to the training part before training, as Exercise 2.2 does."""
+    """Copies added to the training part before training, as Exercise 2.2 does.
+
+    With `before_split` they are added to all images first. Of originals and copies a random part then validates, as
+    large as that of the split: a leak, as most validation images have a copy among those that are trained on.
+    """
 
     flips: bool = False
     rotations: bool = False
+    before_split: bool = False
 
 
 class Settings(Strict):

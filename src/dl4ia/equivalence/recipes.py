@@ -55,6 +55,7 @@ _MORE: dict[str, dict[str, Section]] = {
             "standardization": "image",
             "added_copies": {"flips": True, "rotations": True},
         },
+        "copies before the split": {"added_copies": {"rotations": True, "before_split": True}},
         "U-Net": {"network": {"kind": "unet", "width": 4, "levels": 2}},
         "U-Net, residual, pixel-unshuffle": {
             "network": {"kind": "unet", "width": 4, "levels": 2, "residual": True, "pixel_unshuffle": 2}

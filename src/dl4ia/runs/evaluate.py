@@ -157,12 +157,16 @@ def evaluate(job: Job, context: Context) -> Evaluated:
 
 
 def _parts(job: Job, task: Task) -> list[tuple[str, ImageSet]]:
-    """Return the parts to measure: training and validation images only where all members have the same."""
+    """Return the parts to measure: training and validation images only where all members have the same.
+
+    Where copies were added before the split, which images validated is not known any more: all count as training.
+    """
     data, split = job.members[0].data()
     parts = []
     if all(member.data()[1] == split for member in job.members[1:]):
-        parts.append(("train", data.take(split.train)))
-        if split.validation:
+        mixed = job.members[0].variant.settings.added_copies.before_split
+        parts.append(("train", data if mixed else data.take(split.train)))
+        if split.validation and not mixed:
             parts.append(("validation", data.take(split.validation)))
     test = load_partition(job.members[0].layout, task, "test")
     return parts + [(part, test.part(part)) for part in task.test_sets]

@@ -85,7 +85,10 @@ def fit_network(  # noqa: PLR0913
     layout = torch.channels_last if settings.channels_last else torch.contiguous_format
     network = network_of(variant).to(device).to(memory_format=layout)
     train, validation = (_labelled(data.take(part), standardizer) for part in (split.train, split.validation))
-    train = _with_copies(train, settings, generator)
+    if settings.added_copies.before_split:
+        train, validation = _split_with_copies(train, validation, settings, generator)
+    else:
+        train = _with_copies(train, settings, generator)
     train, validation = (_placed(part, device, layout) for part in (train, validation))
     training = Training(
         network,
@@ -136,6 +139,18 @@ def _with_copies(train: Labelled, settings: Settings, generator: torch.Generator
     if settings.added_copies.rotations:
         train = Labelled(*add_rotations(train.images, train.targets, generator))
     return train
+
+
+def _split_with_copies(
+    train: Labelled, validation: Labelled, settings: Settings, generator: torch.Generator
+) -> tuple[Labelled, Labelled]:
+    """Return as large a part of originals and copies to validate on, drawn at random, after the part to train on."""
+    share = len(validation) / (len(train) + len(validation))
+    pairs = zip((train.images, train.targets), (validation.images, validation.targets), strict=True)
+    both = _with_copies(Labelled(*(torch.cat(pair) for pair in pairs)), settings, generator)
+    order = torch.randperm(len(both), generator=generator)
+    count = round(share * len(both))
+    return Labelled(*both.take(order[count:])), Labelled(*both.take(order[:count]))
 
 
 def _placed(labelled: Labelled, device: torch.device, layout: torch.memory_format) -> Labelled:

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from dl4ia.analysis.paired import Pair
 from dl4ia.analysis.repeated_splits import RepeatedSplits
 from dl4ia.analysis.starting import Starting
-from dl4ia.report import names, sentences
+from dl4ia.report import names
 from dl4ia.report.plots.jitter import jitter
 from dl4ia.tasks.figures import BLUE, GRAY, GREEN, VERMILLION, styled
 
@@ -31,8 +31,7 @@ def splits(found: Sequence[RepeatedSplits], test: str, score: str) -> Figure:
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.1])
     for place, (each, colour, marker) in enumerate(zip(found, _COLOURS, _MARKERS, strict=False)):
         part = next(name for name in each.gaps if name.startswith("test"))
-        label = f"validated on {sentences.strategy(each.strategy)}"
-        left.plot(each.gaps["validation"], each.gaps[part], marker, color=colour, alpha=0.7, label=label)
+        left.plot(each.gaps["validation"], each.gaps[part], marker, color=colour, alpha=0.7, label=each.name)
         gaps = each.gaps["gap"].to_numpy()
         right.plot(gaps, place + jitter(range(len(gaps))), marker, color=colour, alpha=0.6, markeredgewidth=0)
         right.errorbar(
@@ -48,13 +47,13 @@ def splits(found: Sequence[RepeatedSplits], test: str, score: str) -> Figure:
     if reported is not None:
         right.axvline(reported, color="black", linestyle=(0, (1, 1)), label=f"reported: {reported:.3f}")
         right.legend(loc="upper right")
-    right.set_yticks(range(len(found)), [sentences.strategy(each.strategy).removeprefix("a ") for each in found])
+    right.set_yticks(range(len(found)), [each.name for each in found])
     right.set_ylim(-0.7, len(found) - 0.3)
     right.set_xlabel(f"validation minus {test} {score} of a split\nbars: mean ± standard deviation")
     right.xaxis.set_major_locator(MaxNLocator(6))
     for axes in (left, right):
         axes.grid(visible=True)
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     figure.suptitle("The same network on other splits of the same images")
     return figure
 
