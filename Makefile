@@ -2,7 +2,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 PORT ?=
 REV ?= HEAD
-GROUP ?= search finals networks splits starts
+GROUP ?= search finals networks best ablation splits starts
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 
