@@ -12,7 +12,7 @@ from dl4ia.config import Ensemble
 from dl4ia.data.imageset import ImageSet
 from dl4ia.runs.evaluate import evaluate_ensemble, evaluate_variant
 from dl4ia.runs.layout import Layout
-from dl4ia.runs.predictions import log_probabilities, mean_log_probability, trained, views
+from dl4ia.runs.predictions import mean_log_probability, predictions, trained, views
 from dl4ia.runs.results import ResultDirectory
 from dl4ia.runs.train import experiments, train_all
 from tests.conftest import shortened, write_data
@@ -135,7 +135,7 @@ def test_an_ensemble_averages_the_probabilities_of_its_members(layout, short):
     record = layout.result("mean").record()
     assert record.runs[0].members == ("warwick-start/seed-0", "warwick-start/seed-1")
     test = ImageSet.load(layout.dataset("warwick", "test")).part("test_a")
-    each = [log_probabilities(one, test, "flips") for one in experiments(short, ["warwick-start"], layout)]
+    each = [predictions(one, test, "flips").log_probabilities for one in experiments(short, ["warwick-start"], layout)]
     probability = sum(prediction.exp() for prediction in each) / 2
     torch.testing.assert_close(mean_log_probability(each).exp(), probability)
     expected = (probability.argmax(1) == torch.from_numpy(test.targets)).double().mean()

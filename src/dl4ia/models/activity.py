@@ -17,7 +17,7 @@ def watched_units(network: nn.Module) -> Iterator[dict[str, Tensor]]:
 
     def watch(name: str, layer: nn.Module) -> torch.utils.hooks.RemovableHandle:
         def note(_layer: nn.Module, _inputs: object, outputs: Tensor) -> None:
-            values = outputs.detach().transpose(0, 1).flatten(1).amax(dim=1)
+            values = outputs.detach().amax(dim=[axis for axis in range(outputs.dim()) if axis != 1])
             largest[name] = torch.maximum(largest[name], values) if name in largest else values
 
         return layer.register_forward_hook(note)

@@ -18,7 +18,7 @@ from dl4ia.models.network import weight_count
 from dl4ia.runs.datasets import load_partition
 from dl4ia.runs.experiment import network_of, optimizer_of
 from dl4ia.runs.layout import Layout
-from dl4ia.runs.predictions import dead_units, log_probabilities, mean_log_probability
+from dl4ia.runs.predictions import mean_log_probability, predictions
 from dl4ia.runs.results import Metrics, ResultDirectory, RunRecord, VariantRecord, left_chance_level
 from dl4ia.runs.schemas import RunStatus
 from dl4ia.runs.test_evaluations import record_evaluation
@@ -134,14 +134,13 @@ def evaluate(job: Job, context: Context) -> Evaluated:
     images, counts, bins = [], [], []
     parts = _parts(job, task)
     for done, (part, part_images) in enumerate(parts, start=1):
-        predictions = mean_log_probability(
-            [log_probabilities(member, part_images, job.test_time) for member in job.members]
-        )
-        predicted = predictions.argmax(dim=1)
-        measured = evaluator.measure(part_images, predictions, objects=job.objects)
+        of_members = [predictions(member, part_images, job.test_time) for member in job.members]
+        log_probabilities = mean_log_probability([each.log_probabilities for each in of_members])
+        predicted = log_probabilities.argmax(dim=1)
+        measured = evaluator.measure(part_images, log_probabilities, objects=job.objects)
         metrics |= {(part, name): measured.metrics[name] for name in task.measured if name in measured.metrics}
-        if part == "train" and len(job.members) == 1:
-            metrics[part, "dead_units"] = dead_units(job.members[0], part_images)
+        if part == "train" and len(of_members) == 1:
+            metrics[part, "dead_units"] = of_members[0].dead_units
         images.append(evaluator.kept(measured.images, test=part in task.test_sets).assign(part=part))
         if part in task.test_sets:
             counts.append(_confusion(part_images, predicted, task).assign(part=part))

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -33,23 +34,26 @@ def trained(experiment: Experiment) -> tuple[nn.Module, Standardizer]:
     return network, Standardizer(tuple(by_training_set.mean), tuple(by_training_set.std))
 
 
-def log_probabilities(experiment: Experiment, images: ImageSet, test_time: TestTime) -> Tensor:
-    """Return the predictions (n, classes, ...) of a finished run on the CPU, averaged over transformed copies."""
+@dataclass(frozen=True)
+class Predictions:
+    """What a finished run predicts: logarithms of probabilities (n, classes, ...), averaged over transformed copies.
+
+    `dead_units` is the share of the network's units that are 0 at all places of all images.
+    """
+
+    log_probabilities: Tensor
+    dead_units: float
+
+
+def predictions(experiment: Experiment, images: ImageSet, test_time: TestTime) -> Predictions:
+    """Return what a finished run predicts, on the CPU."""
     device = device_for(experiment.device)
     network, standardizer = trained(experiment)
     network = network.to(device)
     batch = standardizer.apply(images.images).to(device)
-    return mean_log_probability(
-        [back(functional.log_softmax(predict(network, forth(batch)), dim=1)).cpu() for forth, back in views(test_time)]
-    )
-
-
-def dead_units(experiment: Experiment, images: ImageSet) -> float:
-    """Return the share of the units of a finished run that are 0 at all places of all images."""
-    network, standardizer = trained(experiment)
     with watched_units(network) as largest:
-        predict(network, standardizer.apply(images.images))
-    return dead_share(largest)
+        each = [back(functional.log_softmax(predict(network, forth(batch)), dim=1)) for forth, back in views(test_time)]
+    return Predictions(mean_log_probability([one.cpu() for one in each]), dead_share(largest))
 
 
 def views(test_time: TestTime) -> list[View]:
