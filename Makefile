@@ -2,7 +2,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 PORT ?=
 REV ?= HEAD
-GROUP ?= search finals networks best ablation splits starts
+GROUP ?= networks splits starts
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 
