@@ -14,41 +14,45 @@ def settings(params, **changes) -> Settings:
     return params.variant("warwick-start").settings.model_copy(update=changes)
 
 
-def test_rotations_are_added_to_the_training_part_alone(params, layout, monkeypatch):
-    seen = {}
+@pytest.fixture
+def parts(params, layout, monkeypatch):
+    """Return the images that a variant is trained and validated on, with its data, split and standardiser."""
 
-    def fit(_training, train, validation, _callbacks):
-        seen.update(train=train.images, validation=validation.images)
+    def of(name):
+        seen = {}
 
-    monkeypatch.setattr(module, "fit", fit)
-    variant = shortened(params.variant("warwick-rotations"))
-    data, split = Experiment("warwick-rotations", variant, 0, layout).data()
-    standardizer = Standardizer.of(data.take(split.train).images, variant.settings)
-    fit_network(variant, 0, data, split, standardizer, torch.device("cpu"))
-    validation = standardizer.apply(data.take(split.validation).images)
-    assert torch.equal(seen["validation"], validation)
-    assert len(split.train) < len(seen["train"]) <= 2 * len(split.train)
-    turned = {np.rot90(image, turns, (1, 2)).tobytes() for image in validation.numpy() for turns in range(4)}
-    assert not turned & {image.numpy().tobytes() for image in seen["train"]}
+        def fit(_training, train, validation, _callbacks):
+            seen.update(train=train.images, validation=validation.images)
+
+        monkeypatch.setattr(module, "fit", fit)
+        variant = shortened(params.variant(name))
+        data, split = Experiment(name, variant, 0, layout).data()
+        standardizer = Standardizer.of(data.take(split.train).images, variant.settings)
+        fit_network(variant, 0, data, split, standardizer, torch.device("cpu"))
+        return seen["train"], seen["validation"], data, split, standardizer
+
+    return of
 
 
-def test_copies_before_the_split_leak_into_the_validation_part(params, layout, monkeypatch):
-    seen = {}
+def turned(images):
+    """Return the images in all four orientations, as bytes."""
+    return {np.rot90(image, turns, (1, 2)).tobytes() for image in images.numpy() for turns in range(4)}
 
-    def fit(_training, train, validation, _callbacks):
-        seen.update(train=train.images, validation=validation.images)
 
-    monkeypatch.setattr(module, "fit", fit)
-    variant = shortened(params.variant("warwick-splits-leaky"))
-    data, split = Experiment("warwick-splits-leaky", variant, 0, layout).data()
-    standardizer = Standardizer.of(data.take(split.train).images, variant.settings)
-    fit_network(variant, 0, data, split, standardizer, torch.device("cpu"))
-    count = len(seen["train"]) + len(seen["validation"])
+def test_rotations_are_added_to_the_training_part_alone(parts):
+    train, validation, data, split, standardizer = parts("warwick-rotations")
+    assert torch.equal(validation, standardizer.apply(data.take(split.validation).images))
+    assert len(split.train) < len(train) <= 2 * len(split.train)
+    assert not turned(validation) & {image.numpy().tobytes() for image in train}
+
+
+def test_copies_before_the_split_leak_into_the_validation_part(parts):
+    train, validation, data, split, _ = parts("warwick-splits-leaky")
+    count = len(train) + len(validation)
     assert len(data) < count <= 2 * len(data)
-    assert len(seen["validation"]) == round(count * len(split.validation) / len(data))
-    trained = {np.rot90(image, turns, (1, 2)).tobytes() for image in seen["train"].numpy() for turns in range(4)}
-    copied = sum(image.tobytes() in trained for image in seen["validation"].numpy())
-    assert copied > len(seen["validation"]) / 2
+    assert len(validation) == round(count * len(split.validation) / len(data))
+    known = turned(train)
+    assert sum(image.tobytes() in known for image in validation.numpy()) > len(validation) / 2
 
 
 def test_inputs_are_standardised_by_the_images_trained_on(params, glands):

@@ -1,7 +1,7 @@
 """How often the test score of each variant was computed: a line each time in `results/test_evaluations.csv`, in git.
 
 A test set that is looked at again and again is a validation set. Lines are only added: (time, name, runs, key, commit),
-where `key` is of the runs that were evaluated and of how, so that an evaluation of the same runs is told from one of
+where `key` is of the runs that were evaluated and of how: it distinguishes an evaluation of the same runs from one of
 others.
 """
 
