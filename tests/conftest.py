@@ -30,6 +30,12 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.user_properties += [("field", mark.args) for mark in item.iter_markers("field")]
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a GPU where there is none."""
+    if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+        pytest.skip("needs a GPU")
+
+
 @pytest.fixture(autouse=True)
 def _few_threads() -> None:
     torch.set_num_threads(1)

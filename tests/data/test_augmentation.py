@@ -96,7 +96,7 @@ class TestEveryAugmentation:
         differing = ((images > middle).squeeze(1).long() != changed).float().mean((1, 2))
         assert differing.max() < 0.01  # the nearest pixel and the interpolated one may differ at the disc's edge
 
-    @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+    @pytest.mark.gpu
     def test_does_the_same_on_a_gpu(self, kind: str):
         augmentation, images, masks = load({"kind": kind, **SETTINGS[kind]}), torch.randn(6, 2, 32, 32), discs(6, 32)
         on_cpu, _ = augmentation.apply(images, masks, generator())

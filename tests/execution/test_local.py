@@ -64,7 +64,7 @@ def test_a_collapsed_network_trains_as_fast_as_a_healthy_one():
     assert collapsed < 2.2 * healthy  # 3 to 4 times with denormal numbers; the square root of zero is slow itself
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 def test_workers_can_use_a_gpu():
     assert LocalProcesses(2).run(torch_jobs.sum_on_gpu, [1, 2], ignore) == [10, 10]
 

@@ -1,0 +1,87 @@
+"""Trainings on a GPU: the same as on a CPU, to the bit where they are repeated, and resumed on either."""
+
+import pytest
+import torch
+
+from dl4ia.base.errors import StoppedError
+from dl4ia.execution.local import LocalProcesses
+from dl4ia.runs.experiment import Standardizer, fit_network
+from dl4ia.runs.train import Experiment, train_all
+from dl4ia.training.callbacks import Callback
+from dl4ia.training.checkpoint import Checkpointer
+from tests.conftest import shortened
+
+pytestmark = pytest.mark.gpu
+NAMES = ["mnist-cnn", "mnist-fc", "warwick-combined", "warwick-unet", "warwick-residual"]
+
+
+@pytest.fixture(autouse=True)
+def _float32():
+    """Compute in float32: by default convolutions on a GPU round their inputs to ten bits (TF32)."""
+    before = torch.backends.cudnn.conv.fp32_precision
+    torch.backends.cudnn.conv.fp32_precision = "ieee"
+    yield
+    torch.backends.cudnn.conv.fp32_precision = before
+
+
+class Curve(Callback):
+    """Keeps the loss of each point, and stops by itself once there are `most`."""
+
+    def __init__(self, most=None):
+        self.losses, self.most = [], most
+
+    def on_point(self, training, point):  # noqa: ARG002
+        self.losses.append(point.metrics["train/loss"])
+
+    @property
+    def full(self):
+        return len(self.losses) == self.most
+
+
+def fit(layout, variant, device, *callbacks):
+    data, split = Experiment("any", variant, 0, layout).data()
+    standardizer = Standardizer.of(data.take(split.train).images, variant.settings)
+    return fit_network(variant, 0, data, split, standardizer, torch.device(device), callbacks)
+
+
+def weights(network):
+    return {name: value.cpu() for name, value in network.state_dict().items()}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_losses_are_those_of_a_cpu(params, layout, name):
+    variant = shortened(params.variant(name), iterations=50, evaluate_every=5)
+    on_cpu, on_gpu = Curve(), Curve()
+    fit(layout, variant, "cpu", on_cpu)
+    fit(layout, variant, "cuda", on_gpu)
+    assert len(on_gpu.losses) == 10
+    assert on_gpu.losses[:2] == pytest.approx(on_cpu.losses[:2], rel=1e-3)
+    assert on_gpu.losses == pytest.approx(on_cpu.losses, rel=0.03)  # what rounding has grown to
+
+
+@pytest.mark.parametrize("name", ["mnist-cnn", "warwick-unet"])
+def test_the_same_seed_gives_the_same_weights_twice(params, layout, name):
+    variant = shortened(params.variant(name), iterations=20)
+    one, other = (weights(fit(layout, variant, "cuda")) for _ in range(2))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize("second", ["cuda", "cpu"])
+def test_an_interrupted_training_continues_on_either(params, layout, tmp_path, second):
+    variant = shortened(params.variant("warwick-unet"), iterations=20, evaluate_every=5)
+    whole, part, rest = Curve(), Curve(2), Curve()
+    expected = weights(fit(layout, variant, "cuda", whole))
+    with pytest.raises(StoppedError):
+        fit(layout, variant, "cuda", part, Checkpointer(tmp_path, lambda: part.full))
+    resumed = Checkpointer(tmp_path, lambda: False)
+    actual = weights(fit(layout, variant, second, resumed, rest))
+    assert 0 < resumed.step < 20
+    assert rest.losses == pytest.approx(whole.losses, rel=1e-6 if second == "cuda" else 0.03)
+    if second == "cuda":
+        assert all(torch.equal(expected[name], actual[name]) for name in expected)
+
+
+def test_workers_train_on_it_and_say_so(params, layout):
+    experiments = [Experiment("mnist-fc", shortened(params.variant("mnist-fc")), seed, layout) for seed in range(2)]
+    train_all(experiments, LocalProcesses(2), lambda _: None)
+    assert {experiment.run.status().device for experiment in experiments} == {torch.cuda.get_device_name()}
