@@ -22,7 +22,7 @@ pip = PIP_USER=0 PIP_TARGET= PIP_PREFIX= .venv/bin/python -m pip
 index = $$($(pip) config list | sed -n "s/^[a-z:]*\.index-url='\(.*\)'$$/\1/p" | tail -n 1)
 uv = index="$(index)"; [ -z "$$index" ] || export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$index}"; .venv/bin/uv pip
 
-.PHONY: help setup demo demo-ui demo-dashboard test test-system test-all torture lint repro repro-best continue same report publish ui dashboard clean
+.PHONY: help setup demo demo-ui demo-dashboard test test-system test-gpu test-all torture lint repro repro-best continue same report publish ui dashboard clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -53,6 +53,9 @@ test: setup ## run the tests
 
 test-system: setup ## run what takes minutes: whole pipelines, every variation of a fault
 	python -m pytest -m system
+
+test-gpu: setup ## run the tests of trainings on a GPU, which are skipped elsewhere
+	python -m pytest -m gpu
 
 test-all: test test-system ## run all tests
 

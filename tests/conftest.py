@@ -30,10 +30,16 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.user_properties += [("field", mark.args) for mark in item.iter_markers("field")]
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Hide GPUs from all but the tests of GPUs: on a CPU the same training gives the same bits on every machine."""
+    if config.option.markexpr != "gpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what needs a GPU where there is none."""
+    """Skip what needs a GPU where there is none, or where it is hidden."""
     if item.get_closest_marker("gpu") and not torch.cuda.is_available():
-        pytest.skip("needs a GPU")
+        pytest.skip("needs a GPU, and `make test-gpu`")
 
 
 @pytest.fixture(autouse=True)

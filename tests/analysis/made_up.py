@@ -19,6 +19,7 @@ PARAMS = """
 data: {source: stand-in}
 seeds: {mnist: [0, 1, 2, 3, 4], warwick: [0, 1, 2, 3, 4]}
 split: {mnist: {seed: 0, validation: 50}, warwick: {seed: 0, validation: 0.2}}
+champions: {mnist: digits-cnn, warwick: glands-wide}
 defaults:
   mnist:
     iterations: 2000

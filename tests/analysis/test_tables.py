@@ -20,7 +20,7 @@ def test_the_summary_has_the_columns_that_others_read(read: Read) -> None:
     metrics = ["test_accuracy", "validation_accuracy", "train_accuracy", "test_a_dice", "test_b_dice",
                "validation_dice", "train_dice", "test_a_dice_pooled"]  # fmt: skip
     spread = [f"{metric}_{part}" for metric in metrics for part in ("mean", "sd", "low", "high")]
-    assert summary_table(list(read.values())).columns.tolist() == [*first, *spread, "reported", "group"]
+    assert summary_table(list(read.values())).columns.tolist() == [*first, *spread, "reported", "group", "champion"]
 
 
 def test_every_run_is_in_the_table_of_runs_however_it_ended(read: Read) -> None:

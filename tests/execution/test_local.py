@@ -13,7 +13,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-import torch
 from joblib import cpu_count
 
 from dl4ia.base.errors import RunError

@@ -2,18 +2,22 @@ import pandas as pd
 import pytest
 
 from dl4ia.base.errors import RunError
-from dl4ia.report.readme import BEGIN, END, read_summary, results_table, update_readme, updated
+from dl4ia.report.readme import overview_table, read_summary, results_table, update_readme, updated
 from dl4ia.report.sources import committed, stand_ins
 from dl4ia.runs.layout import Layout
 from tests.conftest import ROOT
 from tests.report.conftest import README, Written
 
+BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
+
 
 def test_the_committed_readme_has_the_committed_results() -> None:
     summary = read_summary(ROOT / "results" / "summary.csv")
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert BEGIN in text
-    assert updated(text, results_table(summary, stand_ins(committed(Layout(ROOT))))) == text, "run `make report`"
+    fake = stand_ins(committed(Layout(ROOT)))
+    tables = {"overview": overview_table(summary, fake), "results": results_table(summary, fake)}
+    assert all(f"<!-- {name}:begin -->" in text for name in tables)
+    assert updated(text, tables) == text, "run `make report`"
 
 
 def test_the_report_stage_writes_the_table_of_its_results(written: Written) -> None:
@@ -24,6 +28,27 @@ def test_the_report_stage_writes_the_table_of_its_results(written: Written) -> N
     assert table == results_table(read_summary(written.layout.results / "summary.csv"))
     assert "| glands-wide | 2.2 | 5 of 5 | 0.840 ± 0.003 | [0.811, 0.865] | 0.857 ± 0.003 | – |" in table
     assert table in written.text  # the report has the same
+
+
+def test_the_overview_has_reported_reproduced_and_best(written: Written) -> None:
+    lines = overview_table(read_summary(written.layout.results / "summary.csv")).splitlines()
+    assert {line.count("|") for line in lines} == {5}
+    assert [line.split(" | ")[0] for line in lines[2:]] == [
+        "| MNIST: test accuracy", "| Warwick-QU: test A Dice", "| Warwick-QU: test B Dice",
+    ]  # fmt: skip
+    assert "| 0.789 (glands-listed) | 0.775 ± 0.001, 2 of 5 runs |" in lines[3]
+    assert lines[3].endswith("| **0.840 ± 0.003 [0.811, 0.865]** (glands-wide) |")
+    assert "| – |" in lines[4]
+
+
+def test_the_overview_leaves_out_the_stand_in(written: Written) -> None:
+    summary = read_summary(written.layout.results / "summary.csv")
+    assert "Warwick" not in overview_table(summary, ["warwick"])
+
+
+def test_the_overview_has_no_champion_where_none_is_named(written: Written) -> None:
+    summary = read_summary(written.layout.results / "summary.csv").assign(champion=False)
+    assert all(line.endswith("| – |") for line in overview_table(summary).splitlines()[2:])
 
 
 def test_every_line_of_the_table_has_as_many_cells(written: Written) -> None:
@@ -38,8 +63,8 @@ def test_writing_it_twice_changes_nothing(clone: Written) -> None:
 
 
 def test_a_readme_without_markers_stays_as_it_is() -> None:
-    assert updated("# Title\n", "| table |") == "# Title\n"
-    assert updated(f"# Title\n{BEGIN}\nno end\n", "| table |") == f"# Title\n{BEGIN}\nno end\n"
+    assert updated("# Title\n", {"results": "| table |"}) == "# Title\n"
+    assert updated(f"# Title\n{BEGIN}\nno end\n", {"results": "| table |"}) == f"# Title\n{BEGIN}\nno end\n"
 
 
 def test_results_of_the_stand_in_have_no_reported_values(written: Written) -> None:

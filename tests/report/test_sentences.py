@@ -2,8 +2,10 @@ from dataclasses import replace
 
 import pytest
 
+from dl4ia.analysis.champions import Champion
 from dl4ia.analysis.convergence import Convergence, Start, Verdict
 from dl4ia.analysis.intervals import Difference, Summary
+from dl4ia.analysis.paired import Pair
 from dl4ia.analysis.reproduction import Agreement, Reproduction
 from dl4ia.report import findings, formats, names, sentences
 from dl4ia.report.collect import Report, TaskReport, VariantReport
@@ -88,7 +90,7 @@ def test_no_variant_of_which_no_run_trained_has_a_verdict(report: Report) -> Non
 def test_a_variant_that_did_not_train_is_named_among_those_not_reproduced(glands: TaskReport) -> None:
     each = variant(glands, "glands-l2")
     nothing = Reproduction("glands-l2", "test_a_dice", 0.8, None, None)
-    task = replace(glands, variants=[replace(each, reproductions=[nothing])], best=[], ablations=[], gains=[])
+    task = replace(glands, variants=[replace(each, reproductions=[nothing])], best=[], ablations=[])
     (sentence,) = findings._reproduced(task)
     assert sentence.startswith(
         "Warwick-QU: 0 of 1 reported value of test A Dice is reproduced within 0.02; not glands-l2 "
@@ -116,11 +118,67 @@ def test_nothing_is_judged_where_nothing_is_to_be(glands: TaskReport) -> None:
     assert sentences.agreement(each, replace(glands, judged=False)) == "0.750"
 
 
-def test_a_gain_says_that_it_is_of_the_runs_that_trained(glands: TaskReport) -> None:
-    (each,) = [each for each in glands.gains if each.rival == "glands-listed"]
-    assert findings.gain(each) == (
-        "on the test set, glands-searched minus glands-listed is +0.069 by the runs that trained (1 of 1 and 2 of 5)."
+def test_a_champion_from_a_study_is_set_beside_what_it_was_tested_against(glands: TaskReport) -> None:
+    scores = {"test_a": Summary(5, 0.91, 0.003, 0.9, 0.92, interval=True)}
+    champion = Champion("glands-new", 0, "sizes", None, scores)
+    pairs = [
+        Pair(
+            "glands-new",
+            "glands-wide",
+            "test_a",
+            60,
+            (5, 5),
+            0.07,
+            0.05,
+            0.09,
+            "Wilcoxon",
+            1e-4,
+            enough=True,
+            same_images=False,
+            adjusted_p=1e-3,
+        ),
+        Pair(
+            "glands-start",
+            "glands-new",
+            "test_a",
+            60,
+            (5, 5),
+            0.02,
+            0.01,
+            0.03,
+            "Wilcoxon",
+            1e-4,
+            enough=True,
+            adjusted_p=1e-3,
+        ),
+        Pair("glands-new", "glands-patient", "test_a", 60, (5, 5), 0.01, -0.01, 0.03, "Wilcoxon", 0.2, enough=True),
+        Pair(
+            "glands-new",
+            "glands-wide",
+            "test_b",
+            20,
+            (5, 5),
+            0.07,
+            0.05,
+            0.09,
+            "Wilcoxon",
+            1e-4,
+            enough=True,
+            same_images=False,
+            adjusted_p=1e-3,
+        ),
+    ]
+    (sentence,) = findings._champion(replace(glands, champion=champion, pairs=pairs))
+    assert sentence == (
+        "Warwick-QU: the champion, glands-new, with settings from the study sizes, has test A Dice 0.910 ± 0.003 "
+        "[0.900, 0.920]; on test A it is better than glands-wide (by 0.070, which was trained on other images); "
+        "on test A it is worse than glands-start (by 0.020)."
     )
+
+
+def test_a_champion_that_is_the_best_by_validation_is_named_once(glands: TaskReport) -> None:
+    assert glands.champion is not None
+    assert findings._champion(glands) == []
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Trainings on a GPU: the same as on a CPU, to the bit where they are repeated, and resumed on either."""
+"""Trainings on a GPU (`make test-gpu`): losses as on a CPU, the same weights again, resumed on either."""
 
 import pytest
 import torch
@@ -59,9 +59,9 @@ def test_losses_are_those_of_a_cpu(params, layout, name):
     assert on_gpu.losses == pytest.approx(on_cpu.losses, rel=0.03)  # what rounding has grown to
 
 
-@pytest.mark.parametrize("name", ["mnist-cnn", "warwick-unet"])
-def test_the_same_seed_gives_the_same_weights_twice(params, layout, name):
-    variant = shortened(params.variant(name), iterations=20)
+def test_the_same_seed_gives_the_same_weights_twice(params, layout):
+    """Not of the report's networks: PyTorch adds the gradients of reflected borders in any order on a GPU."""
+    variant = shortened(params.variant("warwick-unet"), iterations=20)
     one, other = (weights(fit(layout, variant, "cuda")) for _ in range(2))
     assert all(torch.equal(one[name], other[name]) for name in one)
 

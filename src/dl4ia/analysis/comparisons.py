@@ -1,4 +1,4 @@
-"""Variants beside each other, like with like: the best of those validated alike, and gains with their intervals.
+"""Variants beside each other, like with like: the best of those validated alike, and pairs that differ in one setting.
 
 Validation scores are compared only among variants with the same training and the same validation images: of one task
 and one split strategy. Test scores are of the same images for all variants of a task.
@@ -35,32 +35,19 @@ class Best:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """Test scores of two variants: the difference of the means over the runs that trained, and how many did.
+class Ablation:
+    """Two variants that differ in one setting alone; `values` are those of `rival` and of `name`.
 
-    `same_images` says whether both were trained on the same images.
+    `trained` and `rival_trained` say how many runs of each trained. `identical`: runs trained, and each has exactly the
+    test score and loss of the other variant's run with its seed.
     """
 
     name: str
     rival: str
-    ours: Summary | None
-    theirs: Summary | None
-    difference: Difference | None
-    trained: Proportion
-    rival_trained: Proportion
-    same_images: bool
-
-
-@dataclass(frozen=True)
-class Ablation:
-    """Two variants that differ in one setting alone; `values` are those of `rival` and of `name`.
-
-    `identical`: runs trained, and each has exactly the test score and loss of the other variant's run with its seed.
-    """
-
     setting: str
     values: tuple[object, object]
-    comparison: Comparison
+    trained: Proportion
+    rival_trained: Proportion
     identical: bool
 
 
@@ -101,21 +88,6 @@ def _mean_validation(result: Result) -> float:
     return sum(values) / len(values)
 
 
-def compare(result: Result, rival: Result, params: Params) -> Comparison:
-    """Compare the test scores of two variants or ensembles of a task."""
-    metric = result.task.headline_metric
-    return Comparison(
-        name=result.name,
-        rival=rival.name,
-        ours=result.summary(metric),
-        theirs=rival.summary(metric),
-        difference=difference(result.values(metric), rival.values(metric)),
-        trained=trained_share(result),
-        rival_trained=trained_share(rival),
-        same_images=on_same_images(params, result.name, rival.name),
-    )
-
-
 def on_same_images(params: Params, name: str, rival: str) -> bool:
     """Return whether two variants are trained on the same images; an ensemble's members may not be."""
     strategies = {_strategy(params, each) for each in (name, rival)}
@@ -127,35 +99,20 @@ def _strategy(params: Params, name: str) -> str | None:
     return None if variant is None else variant.settings.split.strategy
 
 
-def gains(read: Sequence[Result], params: Params, best: Sequence[Best]) -> list[Comparison]:
-    """Compare each searched variant with those that it should beat, of results of one task.
-
-    Those are the variants of which the report gives the test score, and the best of each split strategy.
-    """
-    names = {each.name for each in best}
-    rivals = [
-        result
-        for result in read
-        if result.name not in params.searched
-        and (result.name in names or result.task.headline_metric in result.reported)
-    ]
-    searched = [result for result in read if result.name in params.searched]
-    return [compare(result, rival, params) for result in searched for rival in rivals]
-
-
 def ablations(read: Sequence[Result], params: Params) -> list[Ablation]:
     """Return each two variants of one task that differ in one setting alone, of results of one task."""
-    return list(_ablations([result for result in read if result.name in params.variants], params.variants, params))
+    return list(_ablations([result for result in read if result.name in params.variants], params.variants))
 
 
-def _ablations(read: Sequence[Result], variants: dict[str, Variant], params: Params) -> Iterator[Ablation]:
+def _ablations(read: Sequence[Result], variants: dict[str, Variant]) -> Iterator[Ablation]:
     rows = [(result, FlatSettings.of(variants[result.name])) for result in read]
     for (first, settings), (second, others) in combinations(rows, 2):
         changed = differences(settings, others)
         if len(changed) == 1:
             ((setting, values),) = changed.items()
             identical = _identical(first, second, first.task.test_sets[0])
-            yield Ablation(setting, values, compare(second, first, params), identical)
+            trained = trained_share(second), trained_share(first)
+            yield Ablation(second.name, first.name, setting, values, *trained, identical)
 
 
 def _identical(first: Result, second: Result, part: str) -> bool:

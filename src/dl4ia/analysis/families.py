@@ -16,7 +16,7 @@ _COLUMNS = ["task", "part", "variant", "rival", "same_training_images", "images"
 
 def compared_pairs(read: Sequence[Result], params: Params, ablations: Sequence[Ablation]) -> list[Pair]:
     """Return the tests of all pairs of one task: those that differ in one setting, and those that params.yaml names."""
-    names = [(each.comparison.name, each.comparison.rival) for each in ablations]
+    names = [(each.name, each.rival) for each in ablations]
     return _tested([*names, *_named(read, params, [result.name for result in read])], read, params)
 
 

@@ -28,13 +28,15 @@ METRIC_COLUMNS = ["variant", "seed", "part", "metric", "value"]
 class Result:
     """What evaluation wrote of a variant or ensemble; `curves` is empty for an ensemble.
 
-    `metrics` is as in `results/metrics.csv`, without the column `variant`.
+    `champion` says whether it is the one that params.yaml names. `metrics` is as in `results/metrics.csv`, without the
+    column `variant`.
     """
 
     name: str
     exercise: str
     group: str
     reported: dict[str, float]
+    champion: bool
     record: VariantRecord
     metrics: pd.DataFrame
     curves: pd.DataFrame
@@ -128,7 +130,8 @@ def _read(params: Params, layout: Layout) -> Iterator[Result]:
         directory = layout.result(name)
         if (directory.path / "runs.json").exists():
             tables = {table: directory.table(table) for table in _TABLES}
-            yield Result(name, row.exercise, row.group, row.reported, directory.record(), **tables)
+            champion = params.champions.get(row.task) == name
+            yield Result(name, row.exercise, row.group, row.reported, champion, directory.record(), **tables)
 
 
 def runs_table(read: Sequence[Result]) -> pd.DataFrame:
@@ -191,4 +194,5 @@ def _summary_row(result: Result, metrics: Sequence[str]) -> dict[str, object]:
         summary = result.summary(metric)
         for part in ("mean", "sd", "low", "high"):
             row[f"{metric}_{part}"] = None if summary is None else getattr(summary, part)
-    return row | {"reported": result.reported.get(result.task.headline_metric), "group": result.group}
+    reported = result.reported.get(result.task.headline_metric)
+    return row | {"reported": reported, "group": result.group, "champion": result.champion}

@@ -27,12 +27,13 @@ class Params(Strict):
     """All settings; `variants` have the defaults of their task filled in.
 
     `searched` names the file of each variant whose settings come from a study; such a variant is among `variants` once
-    that file exists.
+    that file exists. `champions` names the variant of each task to show and to use first.
     """
 
     data: Data
     device: Device = "auto"
     seeds: dict[Name, Annotated[tuple[Seed, ...], Field(min_length=1)]]
+    champions: dict[Name, Name] = Field(default_factory=dict)
     split: dict[Name, SplitSizes]
     variants: dict[Name, Variant]
     searched: dict[Name, str] = Field(default_factory=dict)
@@ -63,6 +64,15 @@ class Params(Strict):
                     section = "ensembles" if name in self.ensembles else "variants"
                     close = suggestion(rival, known - {name})
                     raise misfit(f"{section}.{name}.compared_with", f"{rival!r} is no other variant{close}")
+        return self
+
+    @model_validator(mode="after")
+    def _champions_exist(self) -> Self:
+        for task, name in self.champions.items():
+            if name not in self.variants and name not in self.searched:
+                raise misfit(f"champions.{task}", f"{name!r} is not a variant{suggestion(name, self.variants)}")
+            if name in self.variants and self.variants[name].task != task:
+                raise misfit(f"champions.{task}", f"{name!r} is of task {self.variants[name].task}")
         return self
 
     def variant(self, name: str) -> Variant:

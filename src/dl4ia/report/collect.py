@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from dl4ia.analysis.challenge import challenge_table
-from dl4ia.analysis.comparisons import Ablation, Best, Comparison, ablations, best_variants, gains, trained_share
+from dl4ia.analysis.champions import Champion, champion_of
+from dl4ia.analysis.comparisons import Ablation, Best, ablations, best_variants, trained_share
 from dl4ia.analysis.convergence import Convergence, Start, convergence, starts
 from dl4ia.analysis.families import compared_pairs, pairs_table
 from dl4ia.analysis.generalization import GeneralizationGap, generalization_gap
@@ -58,7 +59,8 @@ class TaskReport:
     Variants of groups that answer a question are not among `variants`, but in `questions`.
 
     `judged` says whether they are compared with them, and the curves judged: those of a demonstration are not.
-    `pictured` is the run whose examples are shown: the best of the variants validated like most, else the first.
+    `champion` is the variant that params.yaml names, if it has results. `pictured` is the run whose examples are shown:
+    of the champion, else of the best of the variants validated like most, else the first.
     """
 
     task: Task
@@ -67,11 +69,11 @@ class TaskReport:
     common: Flat
     variants: list[VariantReport]
     best: list[Best]
+    champion: Champion | None
     pictured: tuple[str, int] | None
     ablations: list[Ablation]
     pairs: list[Pair]
     gaps: list[GeneralizationGap]
-    gains: list[Comparison]
     questions: Questions
     trust: list[Trust]
 
@@ -82,7 +84,7 @@ class TaskReport:
     @property
     def named_pairs(self) -> list[Pair]:
         """The tests that params.yaml names, of variants that differ in more than one setting."""
-        single = {(each.comparison.name, each.comparison.rival) for each in self.ablations}
+        single = {(each.name, each.rival) for each in self.ablations}
         return [each for each in self.pairs if (each.name, each.rival) not in single]
 
     @property
@@ -183,7 +185,9 @@ def _task(read: Sequence[Result], params: Params, answers: Questions, *, real: b
     variants = {result.name: params.variants[result.name] for result in read if result.name in params.variants}
     common = common_settings([FlatSettings.of(variant) for variant in variants.values()])
     best, pairs = best_variants(read, params), ablations(read, params)
-    pictured = (best[0].name, best[0].seed) if best else _first_trained(read)
+    champion = champion_of(read, params)
+    shown = champion or (best[0] if best else None)
+    pictured = _first_trained(read) if shown is None else (shown.name, shown.seed)
     return TaskReport(
         task=read[0].task,
         reported=real,
@@ -191,11 +195,11 @@ def _task(read: Sequence[Result], params: Params, answers: Questions, *, real: b
         common=common.stated,
         variants=[_variant(result, params, common, judged=judged) for result in read],
         best=best,
+        champion=champion,
         pictured=pictured,
         ablations=pairs,
         pairs=compared_pairs(read, params, pairs),
         gaps=_gaps(read, params, pairs),
-        gains=gains(read, params, best),
         questions=answers,
         trust=_trust(read, pictured) if pictured else [],
     )
@@ -236,12 +240,7 @@ def _gaps(read: Sequence[Result], params: Params, pairs: Sequence[Ablation]) -> 
         for result in read
         if {f"validation_{result.task.metric}", result.task.headline_metric} <= result.reported.keys()
     }
-    names |= {
-        name
-        for pair in pairs
-        if pair.setting == "split.strategy"
-        for name in (pair.comparison.name, pair.comparison.rival)
-    }
+    names |= {name for pair in pairs if pair.setting == "split.strategy" for name in (pair.name, pair.rival)}
     gaps = [
         generalization_gap(result, params.variants[result.name].settings.split.strategy)
         for result in read

@@ -9,13 +9,14 @@ from dl4ia.report import formats, names, sentences
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from dl4ia.analysis.comparisons import Best, Comparison
+    from dl4ia.analysis.comparisons import Best
     from dl4ia.report.collect import Report, TaskReport
 
 
 def findings(report: "Report") -> list[str]:
     """Return the main findings, a sentence each."""
-    makers: Sequence[Callable[[TaskReport], list[str]]] = (_reproduced, _trained, _best, _patients, _verdicts, _gains)
+    makers: Sequence[Callable[[TaskReport], list[str]]]
+    makers = (_reproduced, _champion, _trained, _best, _patients, _verdicts)
     return [sentence for task in report.tasks for make in makers for sentence in make(task)]
 
 
@@ -80,7 +81,7 @@ def _patients(task: "TaskReport") -> list[str]:
     gaps = {gap.name: gap for gap in task.gaps}
     comparisons = []
     for pair in task.ablations:
-        sides = [gaps.get(name) for name in (pair.comparison.rival, pair.comparison.name)]
+        sides = [gaps.get(name) for name in (pair.rival, pair.name)]
         first, second = sides
         if pair.setting == "split.strategy" and first is not None and second is not None:
             comparisons.append(
@@ -104,16 +105,24 @@ def _verdicts(task: "TaskReport") -> list[str]:
     return [f"{task.task.title}, by the curves of the runs that trained: {'; '.join(parts)}."] if parts else []
 
 
-def _gains(task: "TaskReport") -> list[str]:
-    """Return how each searched variant compares with the best of the others on the test set."""
-    rival = task.best[0].name if task.best else None
-    return [f"{task.task.title}: {gain(each)}" for each in task.gains if each.rival == rival and each.difference]
+def _champion(task: "TaskReport") -> list[str]:
+    """Return how good the champion is and what it is better and worse than, unless it is a best one (`_best`)."""
+    champion, metric = task.champion, names.score(task.task.metric)
+    if champion is None or not task.judged or champion.name in {each.name for each in task.best}:
+        return []
+    settings = "" if champion.study is None else f", with settings from the study {champion.study}"
+    tests = [f"{names.part(part)} {metric} {formats.summary(summary)}" for part, summary in champion.tests.items()]
+    others = "".join(_others(task, champion.name, word, sign) for word, sign in (("better", 1), ("worse", -1)))
+    return [f"{task.task.title}: the champion, {champion.name}{settings}, has {formats.joined(tests)}{others}."]
 
 
-def gain(each: "Comparison") -> str:
-    """Return the difference of two variants on the test set, and what it is conditional on."""
-    other = "" if each.same_images else " They were trained on different images, which may be part of the difference."
-    return (
-        f"on the test set, {each.name} minus {each.rival} is {formats.difference(each.difference)} "
-        f"by the runs that trained ({formats.share(each.trained)} and {formats.share(each.rival_trained)}).{other}"
-    )
+def _others(task: "TaskReport", name: str, word: str, sign: int) -> str:
+    """Return what a variant is better (or worse) than on the first test set, by the tests that hold."""
+    part = task.task.test_sets[0]
+    others = []
+    for each in task.pairs:
+        ahead = sign * each.difference if each.name == name else -sign * each.difference
+        if name in (each.name, each.rival) and each.part == part and each.holds and ahead > 0:
+            images = "" if each.same_images else ", which was trained on other images"
+            others.append(f"{each.rival if each.name == name else each.name} (by {ahead:.3f}{images})")
+    return f"; on {names.part(part)} it is {word} than {formats.joined(others)}" if others else ""

@@ -37,8 +37,11 @@ def bounds(count: int, low: float | None, high: float | None, digits: int = 3) -
     """
     if count == 0 or (count == 1 and low == high):
         return "one run" if count else NONE
-    between = number(low, digits), number(high, digits)
-    return f"[{between[0]}, {between[1]}]" if count == 1 or count >= ENOUGH else f"{between[0]} to {between[1]}"
+    return _between(count, number(low, digits), number(high, digits))
+
+
+def _between(count: int, low: str, high: str) -> str:
+    return f"[{low}, {high}]" if count == 1 or count >= ENOUGH else f"{low} to {high}"
 
 
 def summary(value: Summary | None, digits: int = 3) -> str:
@@ -52,8 +55,8 @@ def summary(value: Summary | None, digits: int = 3) -> str:
 
 def signed_summary(value: Summary) -> str:
     """Return the mean of differences with its sign, and bounds."""
-    text = signed(value.mean)
-    return text if value.count == 1 else f"{text} {_enclosed(bounds(value.count, value.low, value.high))}"
+    between = _between(value.count, signed(value.low), signed(value.high))
+    return signed(value.mean) + ("" if value.count == 1 else f" {_enclosed(between)}")
 
 
 def _enclosed(text: str) -> str:

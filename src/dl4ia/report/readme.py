@@ -1,6 +1,6 @@
 """The generated parts of README.md, between markers: `python -m dl4ia.report.readme`."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -13,8 +13,8 @@ from dl4ia.report.sources import committed, stand_ins
 from dl4ia.runs.layout import Layout
 from dl4ia.tasks import Task, task_of
 
-BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 _COLUMNS = ("variant", "exercise", "trained", "test", "", "validation", "reported")
+_OVERVIEW = ("", "reported", "the same variant here", "the champion here")
 
 
 def results_table(summary: pd.DataFrame, stand_ins: Collection[str] = ()) -> str:
@@ -24,13 +24,35 @@ def results_table(summary: pd.DataFrame, stand_ins: Collection[str] = ()) -> str
     are left out.
     """
     summary = summary[~summary["group"].isin(GROUPS)]
-    lines = [_line(_COLUMNS), "|---" * len(_COLUMNS) + "|"]
+    lines = _header(_COLUMNS)
     for name, rows in summary.groupby("task", sort=False):
         task = task_of(str(name))
         title = f"**{task.title}**: {names.axis(task)}, {names.part(task.test_sets[0])}"
         title += " (the stand-in, not the real data)" if name in stand_ins else ""
         lines.append(_line([title, *[""] * (len(_COLUMNS) - 1)]))
         lines += [_row(row, task, reported=name not in stand_ins) for _, row in rows.iterrows()]
+    return "\n".join(lines)
+
+
+def overview_table(summary: pd.DataFrame, stand_ins: Collection[str] = ()) -> str:
+    """Return a line for each test set: the best reported score, the same variant here, and the champion.
+
+    Tasks of which nothing is reported, or of the stand-in, are left out.
+    """
+    lines = _header(_OVERVIEW)
+    for name, rows in summary.groupby("task", sort=False):
+        task, known = task_of(str(name)), rows.dropna(subset="reported")
+        if len(known) and name not in stand_ins:
+            best, champions = known.loc[known["reported"].idxmax()], rows[rows["champion"]]
+            for part in task.test_sets:
+                is_reported = f"{part}_{task.metric}" == task.headline_metric
+                cells = [
+                    f"{task.title}: {names.metric(f'{part}_{task.metric}', task.test_sets)}",
+                    f"{formats.number(best['reported'])} ({best['variant']})" if is_reported else formats.NONE,
+                    _score(best, task, part),
+                    *[f"**{_score(row, task, part)}** ({row['variant']})" for _, row in champions.iterrows()],
+                ]
+                lines.append(_line([*cells, *[formats.NONE] * (len(_OVERVIEW) - len(cells))]))
     return "\n".join(lines)
 
 
@@ -48,15 +70,29 @@ def _row(row: pd.Series, task: Task, *, reported: bool) -> str:
     return _line(cells)
 
 
+def _score(row: pd.Series, task: Task, part: str) -> str:
+    """Return the score of a variant on a test set, with its interval, or with how many runs it is of."""
+    mean, sd, low, high = (row[f"{part}_{task.metric}_{each}"] for each in ("mean", "sd", "low", "high"))
+    bounds = formats.bounds(row["trained"], low, high)
+    rest = f" {bounds}" if bounds.startswith("[") else f", {row['trained']} of {row['seeds']} runs"
+    return formats.mean_sd(mean, sd) + rest
+
+
+def _header(columns: Sequence[str]) -> list[str]:
+    return [_line(columns), "|---" * len(columns) + "|"]
+
+
 def _line(cells: Sequence[str]) -> str:
     return "|" + "".join(f" {cell} |" if cell else " |" for cell in cells)
 
 
-def updated(text: str, table: str) -> str:
-    """Return a README with `table` between its markers; without markers it stays as it is."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    return f"{before}{begin}\n{table}\n{end}{after}" if end else text
+def updated(text: str, tables: Mapping[str, str]) -> str:
+    """Return a README with each of the `tables` between the markers of its name; without markers it stays as it is."""
+    for name, table in tables.items():
+        before, begin, rest = text.partition(f"<!-- {name}:begin -->")
+        _, end, after = rest.partition(f"<!-- {name}:end -->")
+        text = f"{before}{begin}\n{table}\n{end}{after}" if end else text
+    return text
 
 
 def read_summary(path: Path) -> pd.DataFrame:
@@ -67,13 +103,14 @@ def read_summary(path: Path) -> pd.DataFrame:
 
 
 def update_readme(layout: Layout) -> None:
-    """Bring the table in README.md up to date with `results/`; a working copy without a README has no table."""
+    """Bring the tables in README.md up to date with `results/`; a working copy without a README has none."""
     readme = layout.root / "README.md"
     if readme.exists():
-        text = readme.read_text(encoding="utf-8")
-        table = results_table(read_summary(layout.results / "summary.csv"), stand_ins(committed(layout)))
-        if updated(text, table) != text:
-            atomic_files.write(readme, updated(text, table).encode())
+        text, summary = readme.read_text(encoding="utf-8"), read_summary(layout.results / "summary.csv")
+        fake = stand_ins(committed(layout))
+        tables = {"overview": overview_table(summary, fake), "results": results_table(summary, fake)}
+        if updated(text, tables) != text:
+            atomic_files.write(readme, updated(text, tables).encode())
 
 
 if __name__ == "__main__":

@@ -118,6 +118,17 @@ def reported_gap(gap: GeneralizationGap) -> str:
     return f"The gap that the report gives of {gap.name}, from one run, in units of these: {formats.joined(known)}."
 
 
+def pictured(task: TaskReport) -> str:
+    """Return which run is shown in pictures."""
+    if task.pictured is None:
+        return ""
+    name, seed = task.pictured
+    validated = bool(task.best) if task.champion is None else task.champion.validation is not None
+    whose = "of the champion, " if task.champion else "of the best variant by validation, " if task.best else ""
+    which = "the run with the highest validation score" if validated else "the first run that trained"
+    return f"{name}, seed {seed}: {whose}{which}."
+
+
 def objective(search: SearchResult) -> str:
     """Return what a trial of a study is scored by."""
     each = search.study.objective
