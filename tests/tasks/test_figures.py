@@ -11,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from dl4ia.tasks import figures
-from dl4ia.tasks.figures import FALSE_POSITIVE, MISSED, confusion, mistakes, overlay, save, segmentations
+from dl4ia.tasks.figures import FALSE_POSITIVE, MISSED, confusion, edges, mistakes, overlay, save, segmentations
 
 DIGITS = tuple(map(str, range(10)))
 _DRAW = """
@@ -93,6 +93,16 @@ def test_a_network_without_mistakes_has_a_picture_that_says_so(tmp_path: Path) -
     figure = mistakes(digits(0), DIGITS, "x")
     save(figure, tmp_path / "none.png")
     assert "x: no mistake" in texts(figure)
+
+
+def test_only_errors_near_an_edge_are_coloured(masks: dict[str, np.ndarray]) -> None:
+    near = np.zeros((4, 16, 16), dtype=bool)
+    near[:, 4, :] = True  # of the two rows that are missed, one
+    figure = edges(masks | {"near": near}, 3, "warwick-start, seed 1, test A")
+    assert "warwick-start, seed 1, test A: errors within 3 pixels of annotated edges, and Dice there" in texts(figure)
+    assert "testA_1, Dice 0.50" in texts(figure)
+    coloured = [np.ptp(axes.images[0].get_array(), axis=2) > 0.05 for axes in figure.axes]
+    assert [picture.any(axis=1).nonzero()[0].tolist() for picture in coloured] == [[4], [4], [], []]
 
 
 def test_segmentations_name_the_row_of_the_worst_and_of_the_best(masks: dict[str, np.ndarray]) -> None:

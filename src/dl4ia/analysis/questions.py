@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from dl4ia.analysis.comparisons import ablations
 from dl4ia.analysis.families import named_pairs
 from dl4ia.analysis.paired import Pair
 from dl4ia.analysis.repeated_splits import RepeatedSplits, repeated_splits
@@ -22,11 +23,12 @@ ABLATION, SPLITS, STARTS = GROUPS = ("ablation", "splits", "starts")  # as in pa
 class Questions:
     """The answers of one task; each is empty where its experiments have no results.
 
-    `ablation` are the pairs of each variant that lacks one ingredient with the one that has all, `optimism` is of each
-    study with folds.
+    `ablation` are the pairs of each variant that lacks one ingredient with the one that has all, `skips` the variants
+    without skip connections after those that differ in nothing else, and `optimism` is of each study with folds.
     """
 
     ablation: list[Pair]
+    skips: list[tuple[Result, Result]]
     splits: list[RepeatedSplits]
     starts: list[Starting]
     optimism: dict[str, Optimism]
@@ -44,10 +46,21 @@ def questions(
     }
     return Questions(
         ablation=named_pairs(read, params, [name for name, group in groups.items() if group == ABLATION]),
+        skips=_skips(read, params),
         splits=repeated_splits([result for result in read if groups[result.name] == SPLITS], params, _reported(read)),
         starts=[starting(result, params.rows[result.name].about) for result in starts],
         optimism={name: each for name, each in found.items() if each is not None},
     )
+
+
+def _skips(read: Sequence[Result], params: Params) -> list[tuple[Result, Result]]:
+    by_name = {result.name: result for result in read if result.trained}
+    pairs = [
+        (each.rival, each.name) if each.values[0] else (each.name, each.rival)  # noqa: PD011 (no data frame)
+        for each in ablations(read, params)
+        if each.setting == "network.skip_connections"
+    ]
+    return [(by_name[name], by_name[other]) for name, other in pairs if {name, other} <= by_name.keys()]
 
 
 def _reported(read: Sequence[Result]) -> float | None:

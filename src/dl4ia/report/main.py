@@ -91,16 +91,17 @@ def _draw(figures: Mapping[str, Callable[[], Figure]], folder: Path) -> None:
 
 
 def _run_pictures(task: TaskReport, layout: Layout) -> list[str]:
-    """Bring the pictures of one run beside the report if evaluation has drawn them; return the names of those there.
+    """Bring pictures of single runs beside the report if evaluation has drawn them; return the names of those there.
 
-    Without out/, as in a fresh clone, those that are committed stay.
+    These are of the run that is shown, and the edges with and without skip connections. Without out/, as in a fresh
+    clone, those that are committed stay.
     """
-    if task.pictured is None:
-        return []
-    name, seed = task.pictured
     part = task.task.test_sets[0]
+    wanted = [("edges", each.name, each.best_seed) for pair in task.questions.skips for each in pair]
+    if task.pictured is not None:
+        wanted += [(kind, *task.pictured) for kind in _KINDS]
     there = []
-    for kind in _KINDS:
+    for kind, name, seed in wanted:
         drawn = layout.evaluation(name) / f"seed-{seed}" / f"{kind}-{part}.png"
         target = layout.report / "figures" / f"{kind}-{name}-seed-{seed}-{part}.png"
         if drawn.exists():

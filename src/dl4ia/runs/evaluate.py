@@ -149,8 +149,8 @@ def evaluate(job: Job, context: Context) -> Evaluated:
             run = "ensemble" if len(job.members) > 1 else f"seed {job.seed}"
             title = f"{job.name}, {run}, {_SPELLED.get(part, part)}"
             save(confusion(counts[-1], task.classes, title), folder / f"confusion-{part}.png")
-            examples = evaluator.examples(part_images, predicted.numpy(), measured.images)
-            save(evaluator.draw_examples(examples, title), folder / f"examples-{part}.png")
+            for kind, picture in evaluator.pictures(part_images, predicted.numpy(), measured.images, title).items():
+                save(picture, folder / f"{kind}-{part}.png")
         context.emit((job.seed, done / len(parts)))
     return Evaluated(metrics, *(_joined(tables, job.seed) for tables in (images, counts, bins)))
 

@@ -126,7 +126,7 @@ def read_table(
     Further columns hold `others`; those of metrics, such as `validation/loss`, numbers, or nothing where there is none.
     """
     try:
-        table = pd.read_csv(path)
+        table = pd.read_csv(path, float_precision="round_trip")  # the default of some versions changes the last digit
     except FileNotFoundError as error:
         raise missing(path) from error
     except (ValueError, OverflowError) as error:  # pandas' errors are ValueErrors

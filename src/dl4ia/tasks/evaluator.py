@@ -48,6 +48,13 @@ class Evaluator(ABC):
     def scores(self, images: pd.DataFrame) -> pd.Series:
         """Return the score of each row of `kept`, whose mean over all images is the headline metric."""
 
+    def pictures(self, images: ImageSet, predicted: np.ndarray, table: pd.DataFrame, title: str) -> "dict[str, Figure]":
+        """Return the pictures of a part by name: examples, and what else shows how a network errs.
+
+        `predicted` are classes (n,) or (n, h, w), `table` is as in `Measured.images`.
+        """
+        return {"examples": self.draw_examples(self.examples(images, predicted, table), title)}
+
     @abstractmethod
     def chosen(self, table: pd.DataFrame) -> tuple[np.ndarray, str]:
         """Return which images of a part are the most telling, and by which column of its table they were chosen."""

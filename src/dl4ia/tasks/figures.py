@@ -120,6 +120,27 @@ def segmentations(examples: Mapping[str, NDArray[np.generic]], title: str) -> Fi
     return figure
 
 
+@styled
+def edges(examples: Mapping[str, NDArray[np.generic]], width: int, title: str) -> Figure:
+    """Draw the errors within `width` pixels of annotated edges, in colour over tissue, the edges as outlines.
+
+    `near` (n, h, w) says which pixels are; the other arrays are as for `segmentations`.
+    """
+    count = len(examples["names"])
+    figure = Figure(figsize=(max(2.75 * count, 6.5), 3.7))
+    for index, axes in enumerate(figure.subplots(1, count, squeeze=False).flat):
+        _blank(axes)
+        image, annotated, predicted, near = (
+            examples[key][index] for key in ("images", "targets", "predictions", "near")
+        )
+        axes.imshow(overlay(image[0], annotated, np.where(near, predicted, annotated)), interpolation="nearest")
+        _outline(axes, annotated)
+        axes.set_title(f"{examples['names'][index]}, Dice {float(examples['score'][index]):.2f}")
+    figure.suptitle(f"{title}: errors within {width} pixels of annotated edges, and Dice there")
+    _legend(figure)
+    return figure
+
+
 def overlay(
     channel: NDArray[np.generic], annotated: NDArray[np.generic], predicted: NDArray[np.generic]
 ) -> NDArray[np.float64]:

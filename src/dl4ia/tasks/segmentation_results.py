@@ -9,14 +9,15 @@ from torch.nn import functional
 
 from dl4ia.data.imageset import ImageSet
 from dl4ia.metrics import segmentation as metrics
-from dl4ia.metrics.boundary import boundary_dice
+from dl4ia.metrics.boundary import WIDTH, boundary_dice, near_edge
 from dl4ia.metrics.calibration import calibration, calibration_error
 from dl4ia.metrics.objects import object_scores
 from dl4ia.tasks.evaluator import Evaluator, Examples, Measured
-from dl4ia.tasks.figures import segmentations
+from dl4ia.tasks.figures import edges, segmentations
 from dl4ia.tasks.gland_objects import matched_objects
 
 _EXTREMES = 4  # worst and best segmentations in a picture, each
+_EDGES = 4  # images in a picture of edges
 _DIGITS = 5  # of per-image metrics kept in git; one pixel of 128x128 is 6e-5
 _OF_IMAGES = {"dice": metrics.dice, "iou": metrics.iou, "pixel_accuracy": metrics.pixel_accuracy,
               "precision": metrics.precision, "recall": metrics.recall}  # fmt: skip
@@ -56,6 +57,21 @@ class SegmentationEvaluator(Evaluator):
         """Return the worst and the best segmentations, by Dice."""
         order = table.sort_values("dice", kind="stable").index.to_numpy()
         return np.concatenate([order[:_EXTREMES], order[-_EXTREMES:]]), "dice"
+
+    def pictures(self, images: ImageSet, predicted: np.ndarray, table: pd.DataFrame, title: str) -> dict[str, Figure]:
+        """Return examples, and the edges of the images that have most: the same images for every network."""
+        near = np.stack([near_edge(torch.from_numpy(mask)).numpy() for mask in images.targets])
+        has_edge = [0 < mask.mean() < 1 for mask in images.targets > 0]  # or all of it counts as near
+        indices = np.argsort(-near.sum(axis=(1, 2)) * has_edge, kind="stable")[:_EDGES]
+        shown = {
+            "names": images.names[indices],
+            "images": images.images[indices],
+            "targets": images.targets[indices],
+            "predictions": predicted[indices],
+            "near": near[indices],
+            "score": table["boundary_dice"].to_numpy()[indices],
+        }
+        return super().pictures(images, predicted, table, title) | {"edges": edges(shown, WIDTH, title)}
 
     def draw_examples(self, examples: Examples, title: str) -> Figure:
         """Draw predictions and masks over the first channel."""
