@@ -18,22 +18,24 @@ SMALLEST = 400  # pixels of the published image
 DEPTH = 4.0  # pixels by which a waist is narrower than both sides of it, from which on it separates two objects
 
 
-def matched_objects(probabilities: NDArray[np.float32], annotated: NDArray[np.uint8]) -> pd.DataFrame:
+def matched_objects(
+    probabilities: NDArray[np.float32], annotated: NDArray[np.uint8], depth: float = DEPTH
+) -> pd.DataFrame:
     """Return all objects of some images beside their counterparts; see `metrics.objects.match_objects`.
 
     `probabilities` of the foreground are (n, h, w); `annotated` is as in `ImageSet.objects`.
     """
     images = zip(probabilities, annotated, strict=True)
-    return pd.concat(_matched(*image) for image in images)
+    return pd.concat(_matched(*image, depth) for image in images)
 
 
-def _matched(probabilities: NDArray[np.float32], annotated: NDArray[np.uint8]) -> pd.DataFrame:
+def _matched(probabilities: NDArray[np.float32], annotated: NDArray[np.uint8], depth: float) -> pd.DataFrame:
     inside = annotated != OUTSIDE
     height, width = int(inside.any(axis=1).sum()), int(inside.any(axis=0).sum())
-    return match_objects(objects_of(probabilities, height, width), annotated[:height, :width])
+    return match_objects(objects_of(probabilities, height, width, depth), annotated[:height, :width])
 
 
-def objects_of(probabilities: NDArray[np.float32], height: int, width: int) -> NDArray[np.int32]:
+def objects_of(probabilities: NDArray[np.float32], height: int, width: int, depth: float = DEPTH) -> NDArray[np.int32]:
     """Return the objects (height, width) in the foreground: 0 is the background, each other number an object.
 
     `probabilities` of the foreground are enlarged bilinearly and cut at 1/2. Holes are filled, objects of less than
@@ -42,7 +44,7 @@ def objects_of(probabilities: NDArray[np.float32], height: int, width: int) -> N
     enlarged = resize(probabilities, (height, width), order=1, anti_aliasing=False)
     foreground = binary_fill_holes(enlarged > 1 / 2)
     distance = distance_transform_edt(foreground)
-    markers = label(h_maxima(distance, DEPTH))
+    markers = label(h_maxima(distance, depth))
     objects = watershed(-distance, markers, mask=foreground)
     areas = np.bincount(objects.ravel())
     return np.asarray(np.where(areas[objects] < SMALLEST, 0, objects), dtype=np.int32)
