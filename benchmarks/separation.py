@@ -1,12 +1,15 @@
-"""How deep a waist has to be to separate two glands: `python -m benchmarks.separation VARIANT`.
+"""Which waists separate two glands: `python -m benchmarks.separation VARIANT FOLDER`, of the published files.
 
-Tries values of `gland_objects.DEPTH` on the validation images of each run of a variant that is trained on folds by
-patient, and prints the contest's measures, as means over the folds. No test image is opened.
+Tries values of `objects.separation` (params.yaml) on the validation images of each run of a variant that is trained on
+folds by patient, and prints the contest's measures, over the folds together. No test image is opened.
 """
 
 import sys
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from PIL import Image
 
 from dl4ia import config
 from dl4ia.execution.executor import Context
@@ -17,24 +20,29 @@ from dl4ia.runs.predictions import predictions
 from dl4ia.runs.train import Experiment, experiments
 from dl4ia.tasks.gland_objects import matched_objects
 
-DEPTHS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 1e9)  # pixels of the published image; the last separates nothing
+SEPARATIONS = (1.0, 2.0, 4.0, 8.0, 16.0, 1e9)  # pixels; the last separates nothing
 
 
-def scores(experiment: Experiment, _context: Context) -> list[dict[str, float]]:
-    """Return the measures of the validation images of a run at each depth."""
+def objects(job: tuple[Experiment, Path], _context: Context) -> pd.DataFrame:
+    """Return the objects of the validation images of a run, with each separation."""
+    experiment, folder = job
     data, split = experiment.data()
     images = data.take(split.validation)
     predicted = predictions(experiment, images, experiment.variant.test_time).log_probabilities[:, 1].exp().numpy()
-    assert images.objects is not None
-    return [{"depth": depth, **object_scores(matched_objects(predicted, images.objects, depth))} for depth in DEPTHS]
+    annotated = [np.asarray(Image.open(folder / f"{name}_anno.bmp")) for name in images.names]
+    pairs = [(one[np.newaxis], other[np.newaxis]) for one, other in zip(predicted, annotated, strict=True)]
+    tables = [matched_objects(*pair, separation).assign(separation=separation)
+              for separation in SEPARATIONS for pair in pairs]  # fmt: skip
+    return pd.concat(tables)
 
 
-def main(name: str) -> None:
-    """Print a row a depth."""
-    runs = experiments(config.load(), [name], Layout())
-    rows = [row for each in LocalProcesses().run(scores, runs, lambda _event: None) for row in each]
-    print(pd.DataFrame(rows).groupby("depth").mean().round(4).to_string())
+def main(name: str, folder: Path) -> None:
+    """Print a row a separation."""
+    runs = [(each, folder) for each in experiments(config.load(), [name], Layout())]
+    found = pd.concat(LocalProcesses().run(objects, runs, lambda _event: None))
+    rows = {separation: object_scores(table) for separation, table in found.groupby("separation")}
+    print(pd.DataFrame(rows).T.round(4).to_string())
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], Path(sys.argv[2]))

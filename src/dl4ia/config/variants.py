@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveFloat, model_validator
 from pydantic_core import PydanticCustomError
 
 from dl4ia.base.errors import ConfigError
@@ -15,13 +15,22 @@ REPORT = "report"  # the group of the experiments that reproduce the report
 TestTime = Literal["none", "flips", "flips-and-turns"]
 
 
+class Objects(Strict):
+    """How single objects are told apart: by waists that are `separation` pixels narrower than both sides of them.
+
+    Pixels are those of the published image.
+    """
+
+    separation: PositiveFloat
+
+
 class Row(Strict):
     """What every experiment states: its task, the exercise it belongs to, and the values that the report gives.
 
     `group` names the experiments that are run together: `make repro` runs those of the group `report`. `test_time` says
-    over which transformed copies of an image predictions are averaged at evaluation, and `objects` whether single
-    objects are measured, too, at the published resolution. `compared_with` names rows whose test scores this one's are
-    tested against.
+    over which transformed copies of an image predictions are averaged at evaluation, and `objects` whether, and how,
+    single objects are measured, too, at the published resolution. `compared_with` names rows whose test scores this
+    one's are tested against.
     """
 
     task: str
@@ -30,7 +39,7 @@ class Row(Strict):
     about: str
     reported: dict[str, float]
     test_time: TestTime = "none"
-    objects: bool = False
+    objects: Objects | None = None
     compared_with: tuple[Name, ...] = ()
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ from torch import Tensor, optim
 
 from dl4ia.base.errors import RunError
 from dl4ia.config import Params
-from dl4ia.config.variants import TestTime
+from dl4ia.config.variants import Row, TestTime
 from dl4ia.data.imageset import ImageSet
 from dl4ia.execution.executor import Context, Executor
 from dl4ia.metrics.classification import confusion_matrix
@@ -32,12 +32,15 @@ _SPELLED = {"test": "test set", "test_a": "test A", "test_b": "test B"}
 
 @dataclass(frozen=True)
 class Job:
-    """A network, or several whose probabilities are averaged, to evaluate under the number `seed`."""
+    """A network, or several whose probabilities are averaged, to evaluate under the number `seed`.
+
+    `separation` is that of single objects, None where these are not measured.
+    """
 
     name: str
     members: tuple[Experiment, ...]
     test_time: TestTime
-    objects: bool
+    separation: float | None
     seed: int
 
 
@@ -76,7 +79,7 @@ def evaluate_variant(
     """
     variant, todo = params.variant(name), experiments(params, [name], layout)
     finished = [each for each in todo if _ended(each).state == "finished"]
-    jobs = [Job(name, (each,), variant.test_time, variant.objects, each.seed) for each in finished]
+    jobs = [Job(name, (each,), variant.test_time, _separation(variant), each.seed) for each in finished]
     evaluated = _evaluate_all(jobs, executor, observe)
     record_evaluation(layout, name, [each.run.config().key for each in finished], variant.test_time)
     task = task_of(variant.task)
@@ -100,7 +103,8 @@ def evaluate_ensemble(
     finished = tuple(each for each in todo if _ended(each).state == "finished")
     if not finished:
         raise RunError(f"params.yaml: ensembles.{name}: no run of {', '.join(ensemble.members)} has finished")
-    evaluated = _evaluate_all([Job(name, finished, ensemble.test_time, ensemble.objects, 0)], executor, observe)
+    job = Job(name, finished, ensemble.test_time, _separation(ensemble), 0)
+    evaluated = _evaluate_all([job], executor, observe)
     record_evaluation(layout, name, [each.run.config().key for each in finished], ensemble.test_time)
     trained = left_chance_level(evaluated[0].metrics, task_of(ensemble.task))
     of_first = RunRecord.of(0, finished[0].run.config().key, _ended(finished[0]), trained=trained)
@@ -108,6 +112,10 @@ def evaluate_ensemble(
     members = tuple(f"{each.name}/seed-{each.seed}" for each in finished)
     record = of_first.model_copy(update={"seconds": seconds, "members": members})
     return _write(name, layout, finished[0], [record], evaluated, [])
+
+
+def _separation(row: Row) -> float | None:
+    return None if row.objects is None else row.objects.separation
 
 
 def _evaluate_all(jobs: Sequence[Job], executor: Executor, observe: Observer) -> dict[int, Evaluated]:
@@ -137,7 +145,7 @@ def evaluate(job: Job, context: Context) -> Evaluated:
         of_members = [predictions(member, part_images, job.test_time) for member in job.members]
         log_probabilities = mean_log_probability([each.log_probabilities for each in of_members])
         predicted = log_probabilities.argmax(dim=1)
-        measured = evaluator.measure(part_images, log_probabilities, objects=job.objects)
+        measured = evaluator.measure(part_images, log_probabilities, separation=job.separation)
         metrics |= {(part, name): measured.metrics[name] for name in task.measured if name in measured.metrics}
         if part == "train" and len(of_members) == 1:
             metrics[part, "dead_units"] = of_members[0].dead_units

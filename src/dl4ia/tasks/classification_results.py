@@ -26,7 +26,13 @@ class ClassificationEvaluator(Evaluator):
     classes: tuple[str, ...]
     keeps_mistakes_alone: ClassVar[bool] = True
 
-    def measure(self, images: ImageSet, log_probabilities: Tensor, *, objects: bool = False) -> Measured:  # noqa: ARG002 (digits have none)
+    def measure(
+        self,
+        images: ImageSet,
+        log_probabilities: Tensor,
+        *,
+        separation: float | None = None,  # noqa: ARG002 (digits are no objects)
+    ) -> Measured:
         """Return loss, accuracy, precision and recall (averaged over classes), and prediction and confidence."""
         labels = torch.from_numpy(images.targets).long()
         bins = calibration(log_probabilities, labels)

@@ -34,10 +34,11 @@ class Evaluator(ABC):
     keeps_mistakes_alone: ClassVar[bool] = False
 
     @abstractmethod
-    def measure(self, images: ImageSet, log_probabilities: Tensor, *, objects: bool = False) -> Measured:
+    def measure(self, images: ImageSet, log_probabilities: Tensor, *, separation: float | None = None) -> Measured:
         """Measure predictions (n, classes, ...) of a part, given as logarithms of probabilities.
 
-        `objects`: also single objects at the published resolution, where the part has these.
+        With a `separation` (see `gland_objects`) also single objects at the published resolution, where the part has
+        these.
         """
 
     @abstractmethod

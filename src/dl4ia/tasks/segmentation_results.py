@@ -26,7 +26,7 @@ _OF_IMAGES = {"dice": metrics.dice, "iou": metrics.iou, "pixel_accuracy": metric
 class SegmentationEvaluator(Evaluator):
     """Dice of the foreground class, and the worst and best segmentations."""
 
-    def measure(self, images: ImageSet, log_probabilities: Tensor, *, objects: bool = False) -> Measured:
+    def measure(self, images: ImageSet, log_probabilities: Tensor, *, separation: float | None = None) -> Measured:
         """Return metrics as means over images and over all pixels (`_pooled`), and those of each image."""
         masks, predicted = torch.from_numpy(images.targets).long(), log_probabilities.argmax(dim=1)
         counts = metrics.count(predicted, masks)
@@ -41,8 +41,9 @@ class SegmentationEvaluator(Evaluator):
         each["confidence"] = log_probabilities.amax(dim=1).exp().mean(dim=(1, 2)).double()
         columns = {"name": images.names, "patient": images.groups, "grade": images.strata}
         columns |= {name: values.numpy() for name, values in each.items()}
-        if objects and images.objects is not None:
-            measured |= object_scores(matched_objects(log_probabilities[:, 1].exp().numpy(), images.objects))
+        if separation is not None and images.objects is not None:
+            probabilities = log_probabilities[:, 1].exp().numpy()
+            measured |= object_scores(matched_objects(probabilities, images.objects, separation))
         return Measured(measured, pd.DataFrame(columns), bins)
 
     def kept(self, images: pd.DataFrame, *, test: bool) -> pd.DataFrame:  # noqa: ARG002 (all parts are small)
