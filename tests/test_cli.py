@@ -1,5 +1,6 @@
 """The command line: what it takes, and how it ends."""
 
+import os
 import re
 import shutil
 import signal
@@ -124,6 +125,22 @@ def test_help_is_fast_and_has_examples():
     shown = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True).stdout
     assert "dl4ia train mnist-cnn" in shown
     assert not {"torch", "pandas", "pydantic"} & set(shown.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("variables", [{"PYTHONIOENCODING": "ascii"}, {"MPLBACKEND": "not-installed"}])
+def test_a_terminal_without_signs_and_a_backend_without_package_end_no_command(variables):
+    command = """
+from dl4ia.cli import ending_in_one_line
+def work():
+    import matplotlib.figure
+    print("0.986 \u00b1 0.002")
+ending_in_one_line(work)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", command], capture_output=True, check=False, env=os.environ | variables
+    )
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert ended.stdout.decode() in ("0.986 ± 0.002\n", "0.986 ? 0.002\n")
 
 
 def test_a_stage_script_without_its_name_is_one_line():

@@ -18,7 +18,7 @@ def folder(tmp_path):
     (folder / ".venv").mkdir(parents=True)
     for name in ("Makefile", "pyproject.toml", "requirements.lock"):
         shutil.copyfile(ROOT / name, folder / name)
-    (folder / ".venv" / "ready").touch()
+    (folder / ".venv" / "ready").write_text(f"{folder.resolve()}\n")
     return folder
 
 
@@ -46,8 +46,8 @@ def test_a_server_listens_on_this_machine_alone(folder, target, database, port):
         servers = [line for line in commands.splitlines() if "--host" in line]
         assert servers
         assert all("--host 127.0.0.1" in server and f"--port {expected}" in server for server in servers)
-        place, _, name = f"{folder}/{database}".rpartition("/")
-        assert f'cd "{place}" &&' in commands
+        place, _, name = f"./{database}".rpartition("/")
+        assert f"cd {place.removeprefix('./')} &&" in commands
         assert f" sqlite:///{name}" in servers[0]
 
 
@@ -69,6 +69,36 @@ def test_a_dashboard_without_studies_is_one_line_and_makes_no_database(folder):
     assert ended.returncode
     assert ended.stderr.splitlines()[0] == "no study has been run here: dl4ia search STUDY"
     assert not (folder / "studies.db").exists()
+    assert make(folder, "demo-dashboard").stderr.splitlines()[0] == "no study has been run here: make demo"
+
+
+def test_the_address_of_the_ui_is_printed(folder):
+    commands = make(folder, "-n", "demo-ui", "PORT=7001").stdout
+    (line,) = [line for line in commands.splitlines() if "echo" in line and "MLflow" in line]
+    printed = subprocess.run(["bash", "-c", line.split("; ")[-2]], capture_output=True, text=True, check=True).stdout
+    assert printed == "MLflow: http://127.0.0.1:7001/#/experiments\n"
+
+
+@pytest.mark.parametrize(("path", "anew"), [("/the/old/folder", True), (None, False)])
+def test_an_environment_that_was_moved_is_made_anew(folder, path, anew):
+    (folder / ".venv" / "ready").write_text(f"{path or folder.resolve()}\n")
+    assert ("-m venv --clear .venv" in make(folder, "-n", "setup").stdout) == anew
+
+
+@pytest.mark.parametrize(
+    ("setting", "installer"), [("index-url", "uv"), ("trusted-host", "pip"), ("extra-index-url", "pip")]
+)
+def test_what_pip_is_configured_with_counts(folder, setting, installer):
+    (folder / ".venv" / "ready").unlink()
+    (folder / ".venv" / "bin").mkdir()
+    for name, script in (("python", f"echo \"global.{setting}='x'\""), ("uv", "true")):
+        (folder / ".venv" / "bin" / name).write_text(f'#!/bin/bash\necho "{name} $*" >> called\n{script}\n')
+        (folder / ".venv" / "bin" / name).chmod(0o755)
+    commands = make(folder, "-n", "setup").stdout.replace("\\\n", "")
+    (line,) = [line for line in commands.splitlines() if "-r requirements.lock" in line and "config list" in line]
+    subprocess.run(["bash", "-c", line], cwd=folder, check=True)
+    last = (folder / "called").read_text().splitlines()[-1]
+    assert last.startswith("uv pip install" if installer == "uv" else "python -m pip install --quiet -r")
 
 
 def test_cleaning_removes_no_result(folder):

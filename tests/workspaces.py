@@ -138,6 +138,8 @@ def keep(content: dict[str, Any], **names: Collection[str]) -> None:
     """Keep the named rows of each section of experiments, such as `variants=["mnist-cnn"]`, and no others."""
     for section in ("variants", "studies", "finals", "searched", "ensembles"):
         content[section] = {name: content[section][name] for name in names.get(section, ())}
+    kept = {*content["variants"], *content["searched"]}
+    content["champions"] = {task: name for task, name in content["champions"].items() if name in kept}
 
 
 def differing(results: dict[str, str], expected: dict[str, str]) -> int:

@@ -1,6 +1,7 @@
 """The command line: `dl4ia COMMAND`, and how every command of the project ends."""
 
 import argparse
+import io
 import os
 import signal
 import sys
@@ -72,7 +73,10 @@ def run(words: Sequence[str]) -> None:
     """Run the command that `words` are; PyTorch is not imported before that is clear."""
 
     def parse_and_run() -> None:
+        from dl4ia.base.working_copy import check_code  # noqa: PLC0415
+
         arguments = _parser().parse_args(words)
+        check_code(Path())
         arguments.run(arguments)
 
     ending_in_one_line(parse_and_run)
@@ -81,6 +85,9 @@ def run(words: Sequence[str]) -> None:
 def ending_in_one_line(work: Callable[[], None]) -> None:
     """Call `work`; what its user can correct ends in one line and exit code 1, a signal with 128 and its number."""
     raise_on_signals()
+    os.environ.pop("MPLBACKEND", None)  # a notebook sets one that need not be installed here: matplotlib would fail
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # where the terminal lacks a sign, such as ±
     try:
         try:
             work()
@@ -146,9 +153,6 @@ def _search(arguments: argparse.Namespace) -> None:
 
 def _pipeline(stage: str) -> "Pipeline":
     """Return the pipeline of this folder; PyTorch, which that imports, is loaded for workers at the same time."""
-    from dl4ia.base.working_copy import check_code  # noqa: PLC0415
-
-    check_code(Path())
     if stage in _WORK:
         from dl4ia.execution.local import prepare  # noqa: PLC0415
 

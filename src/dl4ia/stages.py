@@ -9,6 +9,7 @@ from joblib import cpu_count
 from dl4ia import config
 from dl4ia.base import atomic_files
 from dl4ia.base.errors import UserError
+from dl4ia.base.working_copy import lasting
 from dl4ia.config import Params
 from dl4ia.data.imageset import ImageSet
 from dl4ia.data.splits import STRATEGIES, save_splits
@@ -140,5 +141,6 @@ class Pipeline:
 
 
 def here() -> Pipeline:
-    """Return the pipeline of the working copy in this folder."""
-    return Pipeline(config.load())
+    """Return the pipeline of the working copy in this folder; the published files are in the one that lasts."""
+    folder, root = Path.cwd(), lasting(Path())
+    return Pipeline(config.load(), data=Path("data") if folder == root else root / "data")

@@ -55,7 +55,7 @@ def set_up(repository: Path, root: Path) -> Workspace:
     (root / ".venv").mkdir()
     for name in ("bin", "lib", "pyvenv.cfg"):
         (root / ".venv" / name).symlink_to(Path(sys.prefix) / name)
-    (root / ".venv" / "ready").touch()
+    (root / ".venv" / "ready").write_text(f"{root.resolve()}\n")
     return Workspace(root)
 
 

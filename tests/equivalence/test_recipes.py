@@ -142,6 +142,13 @@ def test_versions_of_all_variants_and_studies_are_known(params):
     assert versions["evaluation"].keys() == {*params.rows, *params.searched}
 
 
+def test_without_git_there_is_no_revision(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(UserError, match="git, which has the code of the revision, is not installed"):
+        stamp_if_same("HEAD")
+
+
 @pytest.mark.parametrize("revision", ["no-such-revision", "--help"])
 def test_an_unknown_revision_is_one_line(revision, monkeypatch):
     monkeypatch.chdir(ROOT)

@@ -5,6 +5,7 @@ from filelock import FileLock
 
 from dl4ia.base.errors import DataError, RunError, UserError
 from dl4ia.execution.local import LocalProcesses
+from dl4ia.runs import train as module
 from dl4ia.runs.train import Experiment, train_all
 from tests.conftest import shortened
 from tests.runs.inline import Inline
@@ -97,16 +98,39 @@ def test_a_validation_loss_that_is_not_finite_is_a_divergence(params, layout, mo
     assert experiment.run.status().error == "the validation loss is nan after 2 iterations"
 
 
-def test_want_of_memory_is_a_fault_and_no_result(params, layout, monkeypatch):
-    def exhausted(*_args):
-        raise RuntimeError("CUDA out of memory")
+def test_weights_that_the_last_step_makes_infinite_are_a_divergence(params, layout, monkeypatch):
+    def overflowing(*args):
+        network = fit_network(*args)
+        torch.nn.init.constant_(next(network.parameters()), torch.inf)
+        return network
 
-    monkeypatch.setattr("dl4ia.runs.train.fit_network", exhausted)
+    fit_network = module.fit_network
+    monkeypatch.setattr(module, "fit_network", overflowing)
     experiment = short(params, layout, "mnist-fc")
-    with pytest.raises(RuntimeError, match="out of memory"):
+    train(experiment)
+    assert experiment.run.status().state == "diverged"
+    assert experiment.run.status().error.endswith("weight is not finite after the last iteration")
+    assert not (experiment.run.path / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8e9 bytes"),
+        MemoryError(),
+    ],
+)
+def test_want_of_memory_is_a_fault_and_no_result(params, layout, monkeypatch, error):
+    def exhausted(*_args):
+        raise error
+
+    monkeypatch.setattr(module, "fit_network", exhausted)
+    experiment = short(params, layout, "mnist-fc")
+    with pytest.raises(RunError, match=r"mnist-fc, seed 0: not enough memory on cpu: .* smaller batch_size"):
         train(experiment)
     assert experiment.run.status().state == "failed"
-    assert experiment.run.status().error == "RuntimeError: CUDA out of memory"
+    assert experiment.run.status().error.startswith(type(error).__name__)
 
 
 @pytest.mark.field("agaldran/a_v_uncertain#8", "CUDA is asked for where there is none: a traceback")

@@ -3,10 +3,11 @@
 import logging
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain, repeat
 from pathlib import Path
@@ -99,8 +100,27 @@ def test_a_server_that_fails_is_an_outage(tmp_path, monkeypatch, status):
 
 def test_a_file_that_is_no_database_is_named(tmp_path):
     (tmp_path / "mlflow.db").write_text("no database\n" * 1000)
-    with pytest.raises(OutageError, match=r"mlflow.db is not available \(DatabaseError: file is not a database\)"):
+    reason = (
+        r"mlflow.db is not available \(DatabaseError: file is not a database\): move or delete that file, then `make"
+    )
+    with pytest.raises(OutageError, match=reason):
         connect(Layout(tmp_path))
+
+
+def test_a_database_of_another_mlflow_is_named_with_the_command_that_upgrades_it(layout):
+    with closing(sqlite3.connect(layout.root / "mlflow.db")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = '451aebb31d03'")
+    with pytest.raises(OutageError, match=r"database schema .*: run `mlflow db upgrade sqlite:///.*mlflow.db`"):
+        connect(layout)
+
+
+@pytest.mark.parametrize("address", ["sqlite://", "sqlite:///:memory:", "sqlite:///~/mlflow.db"])
+def test_a_database_that_would_not_last_is_refused(tmp_path, monkeypatch, address):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    with pytest.raises(TrackerError, match=r"^MLFLOW_TRACKING_URI: .* is no file that lasts"):
+        connect(Layout(tmp_path))
+    assert not list(tmp_path.iterdir())
 
 
 def test_passwords_are_not_printed(tmp_path, monkeypatch):
@@ -155,8 +175,25 @@ def test_a_working_copy_that_was_moved_does_not_write_to_the_old_folder(layout, 
     connect(layout).update(finished(0.9))
     moved = Layout(tmp_path / "moved")
     shutil.move(layout.root, moved.root)
-    with pytest.raises(TrackerError, match=r"moved/mlflow.db was made for files in .*copy/mlartifacts.*delete it"):
+    with pytest.raises(TrackerError, match=r"moved/mlflow.db was made for files in .*copy/mlartifacts.*delete the"):
         connect(moved)
+
+
+def test_a_database_of_ones_own_is_not_used_for_a_folder_that_is_gone(layout, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'shared.db'}")
+    connect(layout).update(finished(0.9))
+    connect(Layout(tmp_path / "another"))  # which may share it
+    moved = Layout(tmp_path / "moved")
+    shutil.move(layout.root, moved.root)
+    with pytest.raises(TrackerError, match=r"shared.db was made for files in .*copy/mlartifacts.*delete"):
+        connect(moved)
+
+
+def test_an_experiment_that_was_made_in_the_pages_is_left_alone(layout):
+    client = connect(layout)._client
+    client.create_experiment("My own", "mlflow-artifacts:/7")
+    client.create_experiment("Another program's", "file:///somewhere/else")
+    connect(layout)
 
 
 def test_experiments_that_another_copy_creates_at_the_same_time_are_shared(layout, monkeypatch):

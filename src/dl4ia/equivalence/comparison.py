@@ -20,6 +20,7 @@ from dl4ia.base.errors import UserError
 from dl4ia.equivalence.recipes import Recipe, recipes, write_data, write_recipes
 from dl4ia.runs.closure import EQUIVALENT, read_equivalent
 from dl4ia.runs.layout import Layout
+from dl4ia.runs.provenance import git_environment
 
 _RECORD = Path("src/dl4ia/runs") / EQUIVALENT
 
@@ -53,11 +54,16 @@ def stamp_if_same(revision: str) -> None:
 
 def _unpack(revision: str, folder: Path) -> None:
     """Write the files of a revision to `folder`; raises UserError if there is none, or one that cannot be compared."""
+    if shutil.which("git") is None:
+        raise UserError("git, which has the code of the revision, is not installed: install it")
     command = ["git", "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"]
-    commit = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
+    environment = git_environment()
+    run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)  # noqa: S603
+    commit = run.stdout.strip()
     if not commit:
         raise UserError(f"{revision!r} is no commit of this repository")
-    archive = subprocess.run(["git", "archive", commit], capture_output=True, check=True)  # noqa: S603, S607
+    command = ["git", "archive", commit]
+    archive = subprocess.run(command, capture_output=True, check=True, env=environment)  # noqa: S603
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
         files.extractall(folder, filter="data")
     if not (folder / "src/dl4ia/equivalence").is_dir():

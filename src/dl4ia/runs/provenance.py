@@ -43,11 +43,15 @@ def git_commit() -> str:
     return f"{commit}-dirty" if changed else commit
 
 
+def git_environment() -> dict[str, str]:
+    """Return the environment in which git looks at the repository of this folder, and at no other."""
+    return {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER}
+
+
 def _git(*arguments: str) -> str:
     """Return what git prints; nothing where there is no git or no repository."""
     if shutil.which("git") is None:
         return ""
     command = ["git", "--no-optional-locks", *arguments]
-    environment = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER}
-    run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)  # noqa: S603
+    run = subprocess.run(command, capture_output=True, text=True, check=False, env=git_environment())  # noqa: S603
     return run.stdout.strip()

@@ -1,11 +1,13 @@
 """All seeds of variants, each trained into its run directory; an interrupted training is resumed."""
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
+import torch
 from filelock import Timeout
+from torch import Tensor
 
 from dl4ia.base import atomic_files
 from dl4ia.base.errors import DivergedError, RunError, StoppedError
@@ -120,17 +122,34 @@ def train(job: tuple[Experiment, str], context: Context) -> None:
     callbacks = [checkpointer, record, _Reporter(experiment, context)]
     try:
         network = fit_network(experiment.variant, experiment.seed, data, split, standardizer, device, callbacks)
-        run.write_weights(network.state_dict())
+        weights = network.state_dict()
+        _check_finite(weights)
+        run.write_weights(weights)
     except StoppedError:
         record.end("stopped")
     except DivergedError as error:
         record.end("diverged", str(error))
     except Exception as error:
         record.end("failed", f"{type(error).__name__}: {' '.join(str(error).split())}")
+        if _is_lack_of_memory(error):
+            reason = f"{experiment.name}, seed {experiment.seed}: not enough memory on {device}"
+            raise RunError(f"{reason}: free some, or set a smaller batch_size, and run the same command") from error
         raise
     else:
         record.end("finished")
     context.emit(Progress(experiment, None))
+
+
+def _check_finite(weights: Mapping[str, Tensor]) -> None:
+    """Raise DivergedError if the last step, after which no loss is measured, made weights infinite."""
+    for name, value in weights.items():
+        if not torch.isfinite(value).all():
+            raise DivergedError(f"{name} is not finite after the last iteration")
+
+
+def _is_lack_of_memory(error: Exception) -> bool:
+    """Return whether memory ran out; for that of the CPU, PyTorch has no exception of its own."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 @dataclass

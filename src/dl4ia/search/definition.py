@@ -44,11 +44,13 @@ def difference(name: str, place: str, commit: str, stored: dict[str, Any], wante
     before, now = flat(stored), flat(wanted)
     key = next(key for key in [*now, *before] if before.get(key) != now.get(key))
     delete = shlex.join(["optuna", "delete-study", "--study-name", name, "--storage", place])
+    password = " (with the password in place of ***)" if "***" in place else ""
     revision = commit if commit and not commit.endswith("-dirty") else "<commit>"
     same = f"`make same REV={revision}` if it computes the same; else " if key == "code" else ""
     return (
         f"study {name!r} in {place} was made with another {key}: {_written(before, key)} there, "
-        f"{_written(now, key)} now: {same}give the study another name in params.yaml, or delete its trials: `{delete}`"
+        f"{_written(now, key)} now: {same}give the study another name in params.yaml, or delete its trials: "
+        f"`{delete}`{password}"
     )
 
 

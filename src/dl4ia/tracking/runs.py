@@ -166,7 +166,7 @@ def _input(task: Task) -> str:
     signature = task.signature
     shape = f"n, {signature.channels}, {signature.height}, {signature.width}"
     return (
-        f"Takes raw images of {task.title} ({shape}), as in out/dataset/{task.name}-train.npz, of any numeric type; "
+        f"Takes raw images of {task.title} ({shape}), as in out/dataset/{task.name}-train.npz and of the same type; "
         f"standardisation is part of the model. Returns logits of the classes {', '.join(task.classes)}."
     )
 

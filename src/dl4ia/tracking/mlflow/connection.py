@@ -5,11 +5,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from dl4ia.base.working_copy import lasting
 from dl4ia.runs.layout import Layout
-from dl4ia.tracking.mlflow.errors import explained
-from dl4ia.tracking.mlflow.experiments import Experiments
+from dl4ia.tracking.mlflow.errors import explained, without_password
+from dl4ia.tracking.mlflow.experiments import Experiments, is_own
 from dl4ia.tracking.mlflow.tracker import MlflowTracker
 from dl4ia.tracking.tracker import OutageError, TrackerError
 
@@ -43,8 +44,8 @@ def connect(layout: Layout) -> MlflowTracker:
     finally:
         _enable_loggers()
     artifacts = (lasting(layout.root) / "mlartifacts").as_uri() if address.startswith("sqlite:") else None
-    if not os.environ.get(_VARIABLE):
-        _check_place(client, layout, str(artifacts))
+    if artifacts is not None:
+        _check_place(client, address, artifacts)
     return MlflowTracker(client, address, Experiments(client, address, artifacts))
 
 
@@ -90,18 +91,27 @@ def _check_database(address: str) -> None:
     if urlsplit(address).scheme.partition("+")[0] not in DATABASE_ENGINES:
         return
     engine = create_engine(address)
+    if engine.dialect.name == "sqlite" and str(engine.url.database or ":memory:").startswith((":memory:", "~")):
+        raise TrackerError(f"{address} is no file that lasts")
     file = engine.url.database if engine.dialect.name == "sqlite" else None
     if file is None or Path(file).exists():
         inspect(engine).get_table_names()
     engine.dispose()
 
 
-def _check_place(client: "MlflowClient", layout: Layout, artifacts: str) -> None:
-    """Raise TrackerError if the working copy was moved: MLflow keeps absolute paths, and would use the old ones."""
+def _check_place(client: "MlflowClient", address: str, artifacts: str) -> None:
+    """Raise TrackerError if the working copy was moved: MLflow keeps absolute paths, and would use the old ones.
+
+    Experiments of other programs, and those made in MLflow's pages, may be anywhere. A database that
+    MLFLOW_TRACKING_URI names may be that of several working copies: there, only one that is gone was moved.
+    """
+    shared = bool(os.environ.get(_VARIABLE))
     for experiment in client.search_experiments():
         location = str(experiment.artifact_location)
-        if experiment.name != "Default" and not location.startswith(artifacts):
+        if not is_own(experiment) or not location.startswith("file:") or location.startswith(artifacts):
+            continue
+        if not shared or not Path(url2pathname(urlsplit(location).path)).parent.exists():
             raise TrackerError(
-                f"{lasting(layout.root) / 'mlflow.db'} was made for files in {location}, and this folder has been "
-                f"moved or copied since: delete it, and `make publish` recreates it"
+                f"the MLflow database at {without_password(address)} was made for files in {location}, and that folder "
+                f"has been moved or copied since: delete the database, and `make publish` recreates it"
             )

@@ -9,6 +9,11 @@ from dl4ia.base.errors import UserError
 from dl4ia.tracking.tracker import OutageError, TrackerError
 
 _LATER = "`make publish` sends the rest"
+_REMEDIES = {
+    "file is not a database": "move or delete that file",
+    "database schema": "run `mlflow db upgrade {place}`, or install the MLflow that made it",
+    "No module named": "install that driver",
+}  # of what does not pass by itself, by a part of the reason
 
 
 def without_password(text: str) -> str:
@@ -31,7 +36,8 @@ def explained(address: str, what: str) -> Iterator[None]:
             raise OutageError(f"MLflow at {place} refuses access ({reason}): {remedy}") from error
         if status is not None and status < HTTPStatus.INTERNAL_SERVER_ERROR:
             raise TrackerError(f"MLflow at {place} refuses {what} ({reason})") from error
-        raise OutageError(f"MLflow at {place} is not available ({reason}): check it, then {_LATER}") from error
+        remedy = next((each for sign, each in _REMEDIES.items() if sign in reason), "check it").format(place=place)
+        raise OutageError(f"MLflow at {place} is not available ({reason}): {remedy}, then {_LATER}") from error
 
 
 def _status(error: Exception) -> int | None:

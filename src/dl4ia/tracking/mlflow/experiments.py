@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import shlex
 import zlib
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 _KIND = {"mlflow.experimentKind": "custom_model_development"}  # which tabs MLflow shows
 _NOTE = "mlflow.note.content"
 _VIEW = "overview"  # the key of the saved view, part of its address
-_LOCAL_SERVER = "http://127.0.0.1:5000"  # that `make ui` starts on a database
 _NAME = "attributes.`Run Name`"
 _WIDE, _MEDIUM, _NARROW = 280, 160, 110  # pixels: names, headline metrics, other metrics
 
@@ -40,12 +40,13 @@ class Experiments:
     def all_ids(self) -> list[str]:
         """Return the numbers of all experiments that are of this project, or like those."""
         experiments = self._client.search_experiments()
-        return [str(experiment.experiment_id) for experiment in experiments if _KIND.items() <= experiment.tags.items()]
+        return [str(experiment.experiment_id) for experiment in experiments if is_own(experiment)]
 
     @property
     def pages(self) -> dict[str, str]:
         """The addresses of the saved views of the groups that were used, by name."""
-        server = without_password(self._address) if self._address.startswith("http") else _LOCAL_SERVER
+        port = os.environ.get("PORT") or 5000  # `make ui PORT=…`
+        server = without_password(self._address) if self._address.startswith("http") else f"http://127.0.0.1:{port}"
         query = f"workflowType=machine_learning&viewStateShareKey={_VIEW}"
         return {name: f"{server}/#/experiments/{number}/runs?{query}" for name, number in self._ids.items()}
 
@@ -77,6 +78,11 @@ class Experiments:
         for key, value in wanted.items():
             if experiment.tags.get(key) != value:
                 self._client.set_experiment_tag(experiment.experiment_id, key, value)
+
+
+def is_own(experiment: "Experiment") -> bool:
+    """Return whether an experiment is of this project, or like those."""
+    return _KIND.items() <= experiment.tags.items()
 
 
 def _saved_view(group: Group, created: int) -> str:
