@@ -3,10 +3,17 @@
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
+import requests
+from optuna.storages import RDBStorage
 
 from tests.conftest import ROOT
 
@@ -62,6 +69,44 @@ def test_a_port_that_is_in_use_is_one_line(folder, target, database):
     assert ended.returncode
     line = f"port {port} is in use: choose another one, such as PORT={port + 1}"
     assert ended.stderr.splitlines()[0] == line
+
+
+def test_the_ui_of_another_server_opens_no_database(folder, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    ended = make(folder, "--old-file=publish", "ui")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == "MLFLOW_TRACKING_URI names a server: see the addresses above\n"
+    assert not (folder / "mlflow.db").exists()
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("name", ["mein projekt ü", 'a "quoted" $HOME `name`', "100 %?"])
+def test_the_ui_and_the_dashboard_start_in_a_folder_of_any_name(folder, name, monkeypatch):
+    folder = folder.rename(folder.parent / name)
+    (folder / ".venv" / "ready").write_text(f"{folder.resolve()}\n")
+    (folder / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
+    RDBStorage(f"sqlite:///{folder.parent / 'studies.db'}")  # an address would have to be quoted
+    shutil.move(folder.parent / "studies.db", folder / "studies.db")
+    for target, database in (("ui", "mlflow.db"), ("dashboard", "studies.db")):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+        words = ["make", "--old-file=publish", target, f"PORT={port}"]
+        with subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, start_new_session=True) as process:
+            try:
+                assert answers(f"http://127.0.0.1:{port}/")
+            finally:
+                os.killpg(process.pid, signal.SIGTERM)
+        assert (folder / database).exists()
+    assert sorted(path.name for path in folder.parent.iterdir()) == [name]
+
+
+def answers(address):
+    """Return whether a server answers within a minute."""
+    for _ in range(120):
+        with suppress(requests.ConnectionError):
+            return requests.get(address, timeout=30).ok
+        time.sleep(0.5)
+    return False
 
 
 def test_a_dashboard_without_studies_is_one_line_and_makes_no_database(folder):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from dl4ia.base.errors import RunError
+from dl4ia.base.errors import RunError, UserError
 from dl4ia.config import Ensemble
 from dl4ia.data.imageset import ImageSet
 from dl4ia.runs.evaluate import evaluate_ensemble, evaluate_variant
@@ -149,6 +149,13 @@ def test_views_are_all_different_and_can_be_undone(test_time, count):
     transformed = [forth(image) for forth, _ in views(test_time)]
     assert len({tuple(each.flatten().tolist()) for each in transformed}) == count
     assert all(torch.equal(back(forth(image)), image) for forth, back in views(test_time))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is one")
+def test_a_device_that_is_not_there_is_refused_for_runs_that_were_trained(layout, short):
+    on_gpu = short.model_copy(update={"device": "cuda"})
+    with pytest.raises(UserError, match=r"params.yaml: device: got 'cuda', which this machine does not have"):
+        evaluate_variant("mnist-fc", on_gpu, layout, Inline())
 
 
 def test_a_run_that_has_not_been_trained_cannot_be_evaluated(short, tmp_path):
