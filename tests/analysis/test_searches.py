@@ -6,7 +6,9 @@ import pytest
 from dl4ia.analysis.searches import SearchResult, search_result, trials_table
 from dl4ia.base.errors import RunError
 from dl4ia.config import Params
+from dl4ia.config.studies import BestOf
 from dl4ia.report import sentences
+from dl4ia.report.plots.studies import study_figures
 from dl4ia.runs.layout import Layout
 from tests.analysis.made_up import write_studies
 
@@ -64,6 +66,15 @@ def test_a_study_that_is_still_searching_has_no_importances(copy: Copy, tmp_path
     (layout.study("sizes").results / "importances.csv").unlink()
     search = read_study("sizes", params, layout)
     assert (search.importances, search.interactions) == ({}, None)
+
+
+def test_the_best_points_of_another_study_are_in_a_table_alone(copy: Copy) -> None:
+    params, layout = copy
+    sampler = BestOf(kind="best-of", study="lambda")
+    finals = params.studies["sizes"].model_copy(update={"sampler": sampler})
+    search = search_result("sizes", finals, layout.study("sizes"))
+    assert search is not None
+    assert (len(search.top), search.importances, study_figures(search)) == (4, {}, {})
 
 
 def test_choices_are_those_of_params_whatever_reading_made_of_their_digits(copy: Copy, tmp_path: Path) -> None:

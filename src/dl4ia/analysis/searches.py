@@ -107,8 +107,11 @@ def _number(value: object) -> float | None:
 
 
 def _importances(directory: StudyDirectory, study: Study) -> dict[str, float]:
-    """Return the shares of single parameters; the tables appear after the first trial, importances after the last."""
-    if not (directory.results / "importances.csv").exists():
+    """Return the shares of single parameters; the tables appear after the first trial, importances after the last.
+
+    The few best points of another study, which are alike, have none.
+    """
+    if study.sampler.kind == "best-of" or not (directory.results / "importances.csv").exists():
         return {}
     table = directory.table("importances").sort_values("importance", ascending=False, kind="stable")
     return {row.parameter: float(row.importance) for row in table.itertuples() if row.parameter in study.space}

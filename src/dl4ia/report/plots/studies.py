@@ -25,8 +25,10 @@ def study_figures(search: SearchResult) -> "dict[str, Callable[[SearchResult], F
     """Return what draws the figures of the outcome of a study, by name, none of them twice.
 
     Two parameters are shown by one figure. Where there are more: the values in order, unless all points of a grid were
-    tried, the importances, and the value over each parameter.
+    tried, the importances, and the value over each parameter. The few best points of another study are in its table.
     """
+    if search.study.sampler.kind == "best-of":
+        return {}
     space = set(search.study.space)
     figures: dict[str, Callable[[SearchResult], Figure]] = {}
     if {KIND, STRENGTH} <= space:
