@@ -8,6 +8,7 @@ import re
 import shlex
 from collections.abc import Iterator
 
+import mlflow.cli
 import pytest
 import yaml
 from dvc.cli.parser import get_main_parser
@@ -71,5 +72,9 @@ def test_a_command_that_is_advised_exists(command, monkeypatch):
             assert words[1].endswith(".STAGE") or importlib.util.find_spec(words[1])
         case "git":
             assert words[:2] == ["checkout", "--"]
+        case "mlflow":
+            group, name, place = words
+            assert name in mlflow.cli.cli.commands[group].commands
+            assert place == "{place}"  # as `errors.py` fills it in
         case _:
             pytest.fail("no check of this program: add one")

@@ -139,6 +139,9 @@ def keep(content: dict[str, Any], **names: Collection[str]) -> None:
     for section in ("variants", "studies", "finals", "searched", "ensembles"):
         content[section] = {name: content[section][name] for name in names.get(section, ())}
     kept = {*content["variants"], *content["searched"]}
+    for row in [*content["variants"].values(), *content["searched"].values(), *content["ensembles"].values()]:
+        if "compared_with" in row:
+            row["compared_with"] = [name for name in row["compared_with"] if name in kept]
     content["champions"] = {task: name for task, name in content["champions"].items() if name in kept}
 
 
