@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -118,60 +119,28 @@ def test_nothing_is_judged_where_nothing_is_to_be(glands: TaskReport) -> None:
     assert sentences.agreement(each, replace(glands, judged=False)) == "0.750"
 
 
+def pair(name: str, rival: str, difference: float, **changes: Any) -> Pair:
+    """Return a difference that holds, unless it is changed."""
+    low, high = difference - 0.01, difference + 0.01
+    shown = Pair(
+        name, rival, "test_a", 60, (5, 5), difference, low, high, "Wilcoxon", 1e-4, enough=True, adjusted_p=1e-3
+    )
+    return replace(shown, **changes)
+
+
 def test_a_champion_from_a_study_is_set_beside_what_it_was_tested_against(glands: TaskReport) -> None:
     scores = {"test_a": Summary(5, 0.91, 0.003, 0.9, 0.92, interval=True)}
     champion = Champion("glands-new", 0, "sizes", None, scores)
     pairs = [
-        Pair(
-            "glands-new",
-            "glands-wide",
-            "test_a",
-            60,
-            (5, 5),
-            0.07,
-            0.05,
-            0.09,
-            "Wilcoxon",
-            1e-4,
-            enough=True,
-            same_images=False,
-            adjusted_p=1e-3,
-        ),
-        Pair(
-            "glands-start",
-            "glands-new",
-            "test_a",
-            60,
-            (5, 5),
-            0.02,
-            0.01,
-            0.03,
-            "Wilcoxon",
-            1e-4,
-            enough=True,
-            adjusted_p=1e-3,
-        ),
-        Pair("glands-new", "glands-patient", "test_a", 60, (5, 5), 0.01, -0.01, 0.03, "Wilcoxon", 0.2, enough=True),
-        Pair(
-            "glands-new",
-            "glands-wide",
-            "test_b",
-            20,
-            (5, 5),
-            0.07,
-            0.05,
-            0.09,
-            "Wilcoxon",
-            1e-4,
-            enough=True,
-            same_images=False,
-            adjusted_p=1e-3,
-        ),
+        pair("glands-new", "glands-wide", 0.07, same_images=False),
+        pair("glands-start", "glands-new", 0.02),
+        pair("glands-new", "glands-patient", 0.01, adjusted_p=0.2),
+        pair("glands-new", "glands-wide", 0.07, part="test_b", same_images=False),
     ]
     (sentence,) = findings._champion(replace(glands, champion=champion, pairs=pairs))
     assert sentence == (
         "Warwick-QU: the champion, glands-new, with settings from the study sizes, has test A Dice 0.910 ± 0.003 "
-        "[0.900, 0.920]; on test A it is better than glands-wide (by 0.070, which was trained on other images); "
+        "[0.900, 0.920]; on test A it is better than glands-wide (by 0.070; trained on other images); "
         "on test A it is worse than glands-start (by 0.020)."
     )
 

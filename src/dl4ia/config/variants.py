@@ -16,7 +16,7 @@ TestTime = Literal["none", "flips", "flips-and-turns"]
 
 
 class Objects(Strict):
-    """How single objects are told apart: by waists that are `separation` pixels narrower than both sides of them.
+    """How touching objects are separated: at waists that are `separation` pixels narrower than both sides of them.
 
     Pixels are those of the published image.
     """

@@ -123,6 +123,6 @@ def _others(task: "TaskReport", name: str, word: str, sign: int) -> str:
     for each in task.pairs:
         ahead = sign * each.difference if each.name == name else -sign * each.difference
         if name in (each.name, each.rival) and each.part == part and each.holds and ahead > 0:
-            images = "" if each.same_images else ", which was trained on other images"
+            images = "" if each.same_images else "; trained on other images"
             others.append(f"{each.rival if each.name == name else each.name} (by {ahead:.3f}{images})")
     return f"; on {names.part(part)} it is {word} than {formats.joined(others)}" if others else ""
