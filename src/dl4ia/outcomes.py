@@ -46,7 +46,7 @@ def searched_line(name: str, study: "Study", directory: "StudyDirectory") -> str
     trials = directory.table("trials")
     complete = trials[trials["state"] == "complete"]
     best = complete.loc[complete["value"].idxmax()]
-    point = ", ".join(f"{key}={best[key]}" for key in study.space)
+    point = ", ".join(f"{key}={dimension.value_of(best[key])}" for key, dimension in study.space.items())
     metric = f"validation {task_of(study.task).metric}"
     return f"{name}: best {metric} {best['value']:.3f} of {len(complete)} complete trials: {point} ({directory.best})"
 

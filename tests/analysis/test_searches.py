@@ -7,6 +7,7 @@ from dl4ia.analysis.searches import SearchResult, search_result, trials_table
 from dl4ia.base.errors import RunError
 from dl4ia.config import Params
 from dl4ia.config.studies import BestOf
+from dl4ia.outcomes import searched_line
 from dl4ia.report import sentences
 from dl4ia.report.plots.studies import study_figures
 from dl4ia.runs.layout import Layout
@@ -85,11 +86,32 @@ def test_choices_are_those_of_params_whatever_reading_made_of_their_digits(copy:
     assert set(read_study("lambda", params, layout).complete["regularization.strength"]) == {0.0, 0.01}
 
 
+@pytest.mark.parametrize("drawn", [0, 1])
+def test_a_trial_that_was_killed_before_its_point_was_drawn_lacks_parameters(
+    copy: Copy, tmp_path: Path, drawn: int
+) -> None:
+    params, layout = copy[0], Layout(tmp_path)
+    write_studies(layout)
+    directory, space = layout.study("sizes"), params.studies["sizes"].space
+    trials = directory.table("trials").astype(dict.fromkeys(space, object))
+    trials.loc[trials["state"] == "failed", list(space)[drawn:]] = None
+    directory.write_table("trials", trials)
+    search = read_study("sizes", params, layout)
+    (failed,) = search.trials[search.trials["state"] == "failed"][list(space)].isna().to_numpy().tolist()
+    assert failed == [False] * drawn + [True] * (len(space) - drawn)
+    pd.testing.assert_frame_equal(search.top, read_study("sizes", *copy).top)
+    assert "network.width=12," in searched_line("sizes", params.studies["sizes"], directory)
+    trials.loc[trials["state"] == "complete", "network.width"] = None
+    directory.write_table("trials", trials)
+    with pytest.raises(RunError, match=r"trial 0: network.width nan is not in the space"):
+        read_study("sizes", params, layout)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         ("l2,0.01", "l3,0.01", r"trial 1: regularization.kind 'l3' is not in the space .* \(l2, weight-decay\): run"),
-        ("l2,0.01", "l2,0.02", r"trial 1: regularization.strength .*0.02.* is not in the space .*search@lambda`"),
+        ("l2,0.01", "l2,0.02", r"trial 1: regularization.strength 0.02 is not in the space .*search@lambda`"),
         ("regularization.kind", "kind", "column 'regularization.kind' is missing: run `dvc repro search@lambda`"),
     ],
 )  # fmt: skip

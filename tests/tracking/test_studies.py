@@ -5,12 +5,12 @@ import shutil
 import pytest
 
 from dl4ia.base.errors import RunError, UserError
-from dl4ia.config import Choices, Range, flat
+from dl4ia.config import flat
 from dl4ia.execution.processes import this_process
 from dl4ia.runs.layout import Layout
 from dl4ia.tracking.live import publish
 from dl4ia.tracking.mlflow import connect
-from dl4ia.tracking.studies import StudyView, _value
+from dl4ia.tracking.studies import StudyView
 from tests.tracking.conftest import client_of, runs_of
 from tests.tracking.samples import GONE
 
@@ -173,20 +173,6 @@ def test_a_table_with_a_state_that_there_is_not_is_refused(study):
         study.records(final=True)
     with pytest.raises(UserError, match="study: .*trials.csv"):
         publish([study], study.layout)
-
-
-@pytest.mark.parametrize(
-    ("dimension", "cell", "value"),
-    [
-        (Choices(kind="choices", choices=(2, 3)), 3.0, 3),
-        (Choices(kind="choices", choices=(False, True)), True, True),
-        (Choices(kind="choices", choices=("l2", "weight-decay")), "l2", "l2"),
-        (Range(kind="range", low=1, high=8, log=False), 4.0, 4),
-        (Range(kind="range", low=0.1, high=8.0, log=False), 4.0, 4.0),
-    ],
-)
-def test_values_of_a_table_are_those_of_params(dimension, cell, value):
-    assert (_value(dimension, cell), type(_value(dimension, cell))) == (value, type(value))
 
 
 def test_a_study_is_followed_with_few_calls(study, monkeypatch):

@@ -1,14 +1,12 @@
 """The outcome of a study: its trials, how far ahead the best one is, and what mattered."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from dl4ia.base.errors import RunError
-from dl4ia.config import Choices, Range, Study
-from dl4ia.config.studies import Value
+from dl4ia.config import Study
 from dl4ia.runs.study_directory import StudyDirectory
 from dl4ia.tasks import task_of
 
@@ -44,7 +42,7 @@ def search_result(name: str, study: Study, directory: StudyDirectory) -> SearchR
     if not (directory.results / "trials.csv").exists():
         return None
     trials = _fitted(directory.table("trials"), name, study, directory)
-    complete = trials[trials["state"] == "complete"].sort_values("value", ascending=False, kind="stable")
+    complete = _ended(trials, study, "complete").sort_values("value", ascending=False, kind="stable")
     if complete.empty:
         return None
     values = complete["value"].to_numpy()
@@ -56,7 +54,7 @@ def search_result(name: str, study: Study, directory: StudyDirectory) -> SearchR
         study=study,
         trials=trials,
         complete=complete,
-        pruned=_pruned(trials, directory.table("curves"), task_of(study.task).metric),
+        pruned=_pruned(trials, study, directory.table("curves")),
         failed=failed.loc[~interrupted, "trial"],
         interrupted=int(interrupted.sum()),
         top=complete.head(_TOP)[["trial", "value", *study.space]],
@@ -68,42 +66,30 @@ def search_result(name: str, study: Study, directory: StudyDirectory) -> SearchR
 
 
 def _fitted(trials: pd.DataFrame, name: str, study: Study, directory: StudyDirectory) -> pd.DataFrame:
-    """Return the trials with parameters exactly as params.yaml has them, whatever reading made of their digits."""
+    """Return the trials with parameters exactly as params.yaml has them, whatever reading made of their digits.
+
+    A trial that was interrupted before all of its point was drawn lacks the rest.
+    """
     where = f"{directory.results / 'trials.csv'}"
+    failed = trials["state"] == "failed"
     columns = {}
     for key, dimension in study.space.items():
         if key not in trials:
             raise RunError(f"{where}: column {key!r} is missing: run `{study.command(name)}`")
-        columns[key] = [_value(value, dimension) for value in trials[key]]
-        if None in columns[key]:
-            trial, value = next(
-                (trials["trial"].iloc[index], trials[key].iloc[index])
-                for index, each in enumerate(columns[key])
-                if each is None
-            )
-            expected = f"{key} {value!r} is not in the space of params.yaml ({dimension.description})"
-            raise RunError(f"{where}: trial {trial}: {expected}: run `{study.command(name)}`")
-    return trials.assign(**{key: pd.Series(values, index=trials.index) for key, values in columns.items()})
+        values = columns[key] = [dimension.value_of(cell) for cell in trials[key]]
+        unknown = trials[np.array([value is None for value in values]) & ~(failed & trials[key].isna())]
+        if len(unknown):
+            number, cell = unknown["trial"].iloc[0], unknown[key].tolist()[0]
+            expected = f"{key} {cell!r} is not in the space of params.yaml ({dimension.description})"
+            raise RunError(f"{where}: trial {number}: {expected}: run `{study.command(name)}`")
+    # Of type object: otherwise a value that is missing would turn whole numbers into others.
+    return trials.assign(**{key: pd.Series(each, index=trials.index, dtype=object) for key, each in columns.items()})
 
 
-def _value(read: object, dimension: Range | Choices) -> Value | None:
-    """Return the value that was meant; None if there is no such value."""
-    number = _number(read)
-    if isinstance(dimension, Range):
-        slack = 1e-9 * (dimension.high - dimension.low)
-        inside = number is not None and dimension.low - slack <= number <= dimension.high + slack
-        return number if inside else None
-    for choice in dimension.choices:
-        meant = _number(choice)
-        if choice == read if meant is None or number is None else math.isclose(meant, number):
-            return choice
-    return None
-
-
-def _number(value: object) -> float | None:
-    """Return a number as one; a truth value is none."""
-    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    return float(value) if is_number else None  # type: ignore[arg-type]  # mypy does not follow `is_number`
+def _ended(trials: pd.DataFrame, study: Study, state: str) -> pd.DataFrame:
+    """Return the trials that ended so, each parameter with the type of its values."""
+    ended = trials[trials["state"] == state]
+    return ended.assign(**{key: ended[key].infer_objects() for key in study.space})
 
 
 def _importances(directory: StudyDirectory, study: Study) -> dict[str, float]:
@@ -117,12 +103,12 @@ def _importances(directory: StudyDirectory, study: Study) -> dict[str, float]:
     return {row.parameter: float(row.importance) for row in table.itertuples() if row.parameter in study.space}
 
 
-def _pruned(trials: pd.DataFrame, curves: pd.DataFrame, metric: str) -> pd.DataFrame:
+def _pruned(trials: pd.DataFrame, study: Study, curves: pd.DataFrame) -> pd.DataFrame:
     """Return the pruned trials that have points, with the mean of the last score of each fold as their value."""
-    pruned = trials[trials["state"] == "pruned"]
-    if f"validation/{metric}" not in curves:
+    pruned, score = _ended(trials, study, "pruned"), f"validation/{task_of(study.task).metric}"
+    if score not in curves:
         return pruned.iloc[:0]
-    last = curves.sort_values("step", kind="stable").groupby(["trial", "fold"])[f"validation/{metric}"].last()
+    last = curves.sort_values("step", kind="stable").groupby(["trial", "fold"])[score].last()
     value = pruned["trial"].map(last.groupby("trial").mean())
     return pruned.assign(value=value).dropna(subset="value")
 
@@ -133,5 +119,5 @@ def trials_table(searches: list[SearchResult]) -> pd.DataFrame:
     tables = [search.trials.assign(study=search.name).drop(columns=["started", "error"]) for search in searches]
     if not tables:
         return pd.DataFrame(columns=first)
-    table = pd.concat(tables, ignore_index=True)
+    table = pd.concat(tables, ignore_index=True).infer_objects()
     return table[[*first, *table.columns.drop(first)]]

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from itertools import product
+from numbers import Real
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, JsonValue, NonNegativeInt, PositiveFloat, model_validator
@@ -16,6 +17,11 @@ from dl4ia.config.variants import REPORT, Variant
 
 Value = bool | int | float | str
 Point = Mapping[str, Value]  # a value for each dimension, by dotted key of the settings
+
+
+def _number(value: object) -> float | None:
+    """Return a number as one; a truth value is none, and of NumPy's types only numbers register as such."""
+    return float(value) if isinstance(value, Real) and not isinstance(value, bool) else None
 
 
 class Range(Strict):
@@ -42,6 +48,14 @@ class Range(Strict):
         """The values that are checked when the file is read."""
         return (self.low, self.high)
 
+    def value_of(self, cell: object) -> Value | None:
+        """Return the number that a cell of a table stands for, whatever reading made of it; None if there is none."""
+        number = _number(cell)
+        slack = 1e-9 * (self.high - self.low)
+        if number is None or not self.low - slack <= number <= self.high + slack:
+            return None
+        return int(number) if isinstance(self.low, int) and isinstance(self.high, int) else number
+
     @property
     def description(self) -> str:
         """The range in words."""
@@ -64,6 +78,15 @@ class Choices(Strict):
     def corners(self) -> tuple[Value, ...]:
         """The values that are checked when the file is read."""
         return self.choices
+
+    def value_of(self, cell: object) -> Value | None:
+        """Return the choice that a cell of a table stands for, whatever reading made of it; None if there is none."""
+        number = _number(cell)
+        for choice in self.choices:
+            meant = _number(choice)
+            if choice == cell if meant is None or number is None else math.isclose(meant, number):
+                return choice
+        return None
 
     @property
     def description(self) -> str:

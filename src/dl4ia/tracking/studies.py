@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from dl4ia.config import Choices, Range, Study, flat
+from dl4ia.config import Study, flat
 from dl4ia.runs.layout import Layout
 from dl4ia.runs.schemas import StudyStatus, damaged
 from dl4ia.runs.study_directory import StudyDirectory
@@ -85,7 +85,9 @@ class StudyView:
         started = parent.started if pd.isna(row["started"]) else float(row["started"])
         ended = started if pd.isna(row["seconds"]) else started + float(row["seconds"])
         of_trial = points[points["trial"] == row["trial"]].drop(columns=["trial", "fold"])
-        point = {key: _value(dimension, row[key]) for key, dimension in self.study.space.items() if pd.notna(row[key])}
+        cells = {key: row[key] for key in self.study.space if pd.notna(row[key])}
+        known = {key: self.study.space[key].value_of(cell) for key, cell in cells.items()}
+        point = {key: cells[key] if value is None else value for key, value in known.items()}
         params = {"study": self.name, "seed": self.study.seed, **self._settings(point)}
         return Record(
             key=f"{parent.key}/{row['trial']}",
@@ -113,13 +115,6 @@ class StudyView:
             return flat(self.study.variant(point).settings.deciding)
         except ValueError:
             return dict(point)
-
-
-def _value(dimension: Range | Choices, cell: Any) -> Any:  # noqa: ANN401 (whatever a table holds)
-    """Return a value of a point as params.yaml has it: a column with gaps has no whole numbers."""
-    if isinstance(dimension, Choices):
-        return next((choice for choice in dimension.choices if str(choice) == str(cell) or choice == cell), cell)
-    return int(cell) if isinstance(dimension.low, int) and isinstance(dimension.high, int) else float(cell)
 
 
 def _best_so_far(trials: pd.DataFrame) -> pd.DataFrame:
