@@ -300,6 +300,13 @@ def test_a_damaged_file_of_a_study_is_named(tmp_path, text, message):
         load(tmp_path, changed())
 
 
+def test_an_anchor_that_is_named_twice_is_one_line(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("a: &few [1, 2]\nb: &few [3]\nc: *few\n")
+    with pytest.raises(ConfigError, match=r"params.yaml is not valid YAML: found duplicate anchor 'few' .* line 2"):
+        config.load(path, tmp_path)
+
+
 def test_what_a_study_does_not_search_is_fixed_in_normal_form(tmp_path, small):
     fixed = small.study("joint").fixed
     assert fixed["optimizer.learning_rate"] == 0.01

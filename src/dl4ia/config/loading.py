@@ -1,13 +1,14 @@
 """Reading params.yaml: sections merged over their defaults, then validated as a whole."""
 
 import json
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import YAMLError, YAMLWarning
 
 from dl4ia.base.errors import ConfigError
 from dl4ia.config.messages import first_error
@@ -51,10 +52,11 @@ def _origin(error: ValidationError, filled: Section) -> str:
 def read(path: Path) -> Section:
     """Read a file of named sections; raises ConfigError."""
     try:
-        raw = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8-sig"))
+        with warnings.catch_warnings(action="error", category=YAMLWarning):  # an anchor that is named twice
+            raw = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise ConfigError(f"{path} is missing: run from the project's root") from error
-    except (YAMLError, ValueError, RecursionError) as error:
+    except (YAMLError, YAMLWarning, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(raw, dict) or not all(isinstance(key, str) for key in raw):
         raise ConfigError(f"{path}: expected named sections, got {str(raw)[:80]}")
