@@ -1,4 +1,4 @@
-"""The commands that messages advise, and those of `--help`: each is one that there is."""
+"""The commands that messages advise, those of `--help` and those in README's text: each is one that there is."""
 
 import ast
 import contextlib
@@ -17,7 +17,7 @@ from dl4ia import cli
 from tests.conftest import ROOT
 
 PLACE = "mnist-cnn"  # stands for the name that a message puts there
-PROGRAMS = ("make", "dl4ia", "dvc", "mlflow", "optuna", "python", "git", "rm")
+PROGRAMS = ("make", "dl4ia", "dvc", "mlflow", "optuna", "python", "git", "rm", "source")
 
 
 def texts() -> Iterator[str]:
@@ -48,12 +48,20 @@ def examples() -> list[str]:
     return [line.split("  ")[1] for line in shown.getvalue().splitlines() if line.startswith("  dl4ia ")]
 
 
+def stated() -> list[str]:
+    """Return the commands in the text of README.md, in its order; those of its blocks are run as printed."""
+    text = re.sub(r"```.*?```", "", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    quoted = re.findall(r"`([^`\n]+)`", text)
+    return list(dict.fromkeys(c for c in quoted if c.split()[0] in PROGRAMS and c not in PROGRAMS))
+
+
 def test_there_are_some():
     assert {"dvc repro -f download", "make publish", f"dvc repro search@{PLACE}"} <= advised()
     assert {"dl4ia list", "dl4ia search joint --workers 2"} <= set(examples())
+    assert {"make demo", "dvc repro code", "dl4ia --help"} <= set(stated())
 
 
-@pytest.mark.parametrize("command", sorted(advised().union(examples())))
+@pytest.mark.parametrize("command", sorted(advised().union(examples(), stated())))
 def test_a_command_that_is_advised_exists(command, monkeypatch):
     monkeypatch.setattr("sys.argv", ["dvc"])  # where its parser looks, too
     program, *words = shlex.split(command)
@@ -62,16 +70,18 @@ def test_a_command_that_is_advised_exists(command, monkeypatch):
             targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
             assert words[0] in targets
         case "dvc":
-            targets = get_main_parser().parse_args(words).targets
+            targets = getattr(get_main_parser().parse_args(words), "targets", None)  # not of all commands
             stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-            assert {target.split("@")[0] for target in targets} <= stages.keys()
+            assert {target.split("@")[0] for target in targets or ()} <= stages.keys()
         case "dl4ia":
-            cli._parser().parse_args([word for word in words if word != "STAGE"] or ["list"])
+            cli._parser().parse_args([word for word in words if word not in ("STAGE", "--help")] or ["list"])
         case "python":
             assert words[0] == "-m"
             assert words[1].endswith(".STAGE") or importlib.util.find_spec(words[1])
         case "git":
             assert words[:2] == ["checkout", "--"]
+        case "rm" | "source":
+            assert words in (["-r", "out/checkpoints"], [".venv/bin/activate"])
         case "mlflow":
             group, name, place = words
             assert name in mlflow.cli.cli.commands[group].commands

@@ -12,7 +12,7 @@ import requests
 
 from tests.conftest import ROOT
 from tests.end_to_end.conftest import project
-from tests.test_advice import examples
+from tests.test_advice import examples, stated
 from tests.workspaces import Workspace, keep, wait_until
 
 pytestmark = pytest.mark.system
@@ -21,9 +21,20 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
 ROW = re.search(r"```yaml\n(  mnist-wide:.*?)```", README, re.DOTALL)
 PLACES = {"/some/shared/folder": "remote", "/folder/with/mnist/and/warwick": "mirror"}
-# What other tests run: test_demo.py, and whoever runs this one.
-ELSEWHERE = {"make demo": "python -m pipeline.demo", "make test": "python -m pytest"}
-SERVERS = {"make dashboard": "http://127.0.0.1:8080"}
+# What runs elsewhere: in test_demo.py, test_reruns.py, test_makefile.py, and by whoever runs this one.
+ELSEWHERE = {
+    "make demo": "python -m pipeline.demo",
+    "make demo-ui": "mlflow server",
+    "make demo-dashboard": "optuna-dashboard",
+    "make test": "python -m pytest",
+    "make test-all": "python -m pytest -m system",
+    "make test-gpu": "python -m pytest -m gpu",
+    "make torture": "python -m tests.faults",
+    "make lint": "ruff check",
+    "make same REV=HEAD": "python -m pipeline.same",
+}
+SERVERS = {"make ui": "http://127.0.0.1:5000", "make dashboard": "http://127.0.0.1:8080"}
+GROUPS = "make repro-best"  # of rows that the small settings have not; GROUP=report is run instead
 COLLEAGUE = "a colleague"
 VARIANTS, STUDIES = ("mnist-cnn", "warwick-start"), ("lambda", "widths", "joint")
 
@@ -34,7 +45,7 @@ def shorten(content: dict) -> None:
     content["seeds"] = {"mnist": [0], "warwick": [0]}
     keep(content, variants=VARIANTS, studies=STUDIES, searched=["warwick-searched"])
     for task in ("mnist", "warwick"):
-        content["defaults"][task] |= {"iterations": 4, "evaluate_every": 2}
+        content["defaults"][task] |= {"iterations": 4, "evaluate_every": 250}  # of 500 iterations of an experiment
     for name in STUDIES:
         study = content["studies"][name]
         study |= {"trials": 2, "iterations": 2, "evaluate_every": 1, "sampler": {"kind": "random"}}
@@ -72,7 +83,7 @@ def test_every_command_runs_as_printed(workspace):
         for place, folder in PLACES.items():
             command = command.replace(place, str(workspace.root.parent / folder))
         if printed in ELSEWHERE:
-            assert ELSEWHERE[printed] in shell(workspace, f"make -n {printed.removeprefix('make ')}")
+            listed(workspace, printed)
         elif printed in SERVERS:
             serves(workspace, command, SERVERS[printed])
         elif remark.startswith(COLLEAGUE):
@@ -83,6 +94,19 @@ def test_every_command_runs_as_printed(workspace):
     assert colleague is not None
     assert colleague.results() == workspace.results()
     assert colleague.run("git", "status", "--porcelain", "results").stdout == ""
+
+
+def test_every_command_in_the_text_runs_as_printed(workspace):
+    workspace.repro()
+    workspace.commit("Results")
+    row = f"dvc repro evaluate@{ROW[1].strip().partition(':')[0]}"  # below
+    for command in [command for command in stated() if command not in (row, GROUPS)]:
+        if command in ELSEWHERE:
+            listed(workspace, command)
+        elif command in SERVERS:
+            serves(workspace, command, SERVERS[command])
+        else:
+            shell(workspace, command.replace("GROUP=…", "GROUP=report"))
 
 
 def test_every_example_of_the_help_runs(workspace):
@@ -111,6 +135,11 @@ def test_a_key_of_the_defaults_is_added_to_one_row_and_changes_no_other_line(wor
 def shell(workspace: Workspace, command: str) -> str:
     names = [f"GIT_{who}_{what}" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")]
     return workspace.run("bash", "-c", command, **dict.fromkeys(names, "test@example.org")).stdout
+
+
+def listed(workspace: Workspace, command: str) -> None:
+    """Check what a target would run, without running it."""
+    assert ELSEWHERE[command] in shell(workspace, command.replace("make", "make -n", 1))
 
 
 def serves(workspace: Workspace, command: str, address: str) -> None:
