@@ -28,7 +28,7 @@ install = ($(uv) install --quiet --compile-bytecode --python .venv/bin/python $(
 # .venv has absolute paths: in a folder that was moved or copied it is made anew.
 moved := $(shell [ ! -e .venv/ready ] || [ "$$(cat .venv/ready)" = "$$(pwd -P)" ] || echo moved)
 
-.PHONY: help setup demo demo-ui demo-dashboard test test-system test-gpu test-all torture lint repro repro-best continue same report publish ui dashboard clean
+.PHONY: help setup demo demo-ui demo-dashboard test test-system test-gpu test-all torture lint repro repro-best continue same report publish ui dashboard share fetch clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -105,6 +105,12 @@ ui: publish ## the MLflow UI on this machine (PORT=5000)
 
 dashboard: setup ## optuna-dashboard on the studies (PORT=8080)
 	@$(call dashboard,.,dl4ia search STUDY)
+
+share: setup ## send all outputs to the DVC remote, or to a new one (REMOTE=s3://bucket/path)
+	@dl4ia share $(if $(REMOTE),"$(REMOTE)")
+
+fetch: setup ## bring all outputs of dvc.lock from the DVC remote
+	@dl4ia fetch
 
 clean: ## remove what a demo and tests leave, no result
 	rm -rf out/demo dvc_plots .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -98,7 +99,11 @@ class Workspace:
     def run(self, *command: str, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         process = self.start(*command, stdout=subprocess.PIPE, **variables)
-        output, errors = process.communicate(timeout=_END)
+        try:
+            output, errors = process.communicate(timeout=_END)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)  # whatever comes next needs its locks
+            raise
         assert process.returncode == 0 or not check, (
             f"{command}: exit code {process.returncode}: {output[-2000:]}\n{errors[-3000:]}"
         )

@@ -126,6 +126,13 @@ def _parser() -> argparse.ArgumentParser:
     search.add_argument("--workers", metavar="N", default="auto", help="processes of one thread (default: all cores)")
     search.add_argument("--storage", metavar="URL", help="database (default: studies.db in this folder)")
     search.add_argument("--trials", metavar="N", help="how many trials to reach (default: those of params.yaml)")
+    about = "send outputs to the DVC remote, or to ADDRESS, which becomes the remote"
+    share = commands.add_parser("share", help=about, description=about)
+    share.set_defaults(run=_share)
+    share.add_argument("address", metavar="ADDRESS", nargs="?", help="a folder, or as in s3://bucket/path")
+    about = "bring the outputs of dvc.lock from the DVC remote"
+    fetch = commands.add_parser("fetch", help=about, description=about)
+    fetch.set_defaults(run=_fetch)
     about = "print the stages of dvc.yaml of groups of experiments"
     stages = commands.add_parser("stages", help=about, description=about)
     stages.set_defaults(run=_stages)
@@ -166,6 +173,18 @@ def _stages(arguments: argparse.Namespace) -> None:
     from dl4ia.config.groups import stages_of  # noqa: PLC0415
 
     print(*(stage for group in arguments.groups for stage in stages_of(group)), sep="\n")  # noqa: T201
+
+
+def _share(arguments: argparse.Namespace) -> None:
+    from dl4ia.sharing import share  # noqa: PLC0415
+
+    print(share(Path(), arguments.address))  # noqa: T201
+
+
+def _fetch(_: argparse.Namespace) -> None:
+    from dl4ia.sharing import fetch  # noqa: PLC0415
+
+    print(fetch(Path()))  # noqa: T201
 
 
 def _same(arguments: argparse.Namespace) -> None:
