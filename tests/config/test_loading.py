@@ -165,6 +165,13 @@ def test_seeds_and_device_decide_no_result(tmp_path, small):
         ({"studies__joint__trials": 9}, r"studies.joint: .*the grid has 4 points, and trials is 9"),
         ({"studies__joint__hours": 0}, r"studies.joint.hours: got 0"),
         ({"studies__joint__space": {}}, r"studies.joint.space: got \{\}"),
+        ({"studies__joint__space": 10**30}, r"studies.joint.space: expected a list of choices"),
+        ({"studies__joint__settings": {"augmentation": [{"kind": []}]}}, r"studies.joint.*augmentation.0: unknown aug"),
+        ({"ensembles__mean__task": ""}, r"params.yaml: ensembles.mean.task: got '', expected one of mnist, warwick"),
+        (
+            {"published": {"A": {"task": [], "source": "b", "scores": {"c": 1}}}},
+            r"published.A.task: got \[\], expected",
+        ),
         (
             {"studies__joint__space__network": {"wdth": [4, 8], "levels": [1, 2]}},
             r"space: network.wdth: unknown key; .*'width'",
@@ -298,6 +305,14 @@ def test_a_damaged_file_of_a_study_is_named(tmp_path, text, message):
     write_best(tmp_path, text)
     with pytest.raises(ConfigError, match=message):
         load(tmp_path, changed())
+
+
+@pytest.mark.parametrize("text", ["data: &data {source: *data}", "? [1, 2]\n: 3"])
+def test_a_section_that_contains_itself_and_a_key_that_is_no_name_are_one_line(tmp_path, text):
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"params.yaml( is not valid YAML)?: .*"):
+        config.load(path, tmp_path)
 
 
 def test_an_anchor_that_is_named_twice_is_one_line(tmp_path):

@@ -14,6 +14,7 @@ from dl4ia.base.errors import ConfigError
 from dl4ia.config.messages import first_error
 from dl4ia.config.params import Params
 from dl4ia.config.sections import merged
+from dl4ia.tasks import TASKS
 
 Section = dict[str, Any]
 
@@ -54,9 +55,10 @@ def read(path: Path) -> Section:
     try:
         with warnings.catch_warnings(action="error", category=YAMLWarning):  # an anchor that is named twice
             raw = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8-sig"))
+        json.dumps(raw, default=str)  # a section that contains itself has no end
     except FileNotFoundError as error:
         raise ConfigError(f"{path} is missing: run from the project's root") from error
-    except (YAMLError, YAMLWarning, ValueError, RecursionError) as error:
+    except (YAMLError, YAMLWarning, TypeError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(raw, dict) or not all(isinstance(key, str) for key in raw):
         raise ConfigError(f"{path}: expected named sections, got {str(raw)[:80]}")
@@ -81,6 +83,10 @@ def _filled(raw: Section, path: Path, root: Path) -> Section:
         if name in studies:
             raise ConfigError(f"{where}: there is a study of that name")
         studies[name] = _filled_study(raw, _final(raw, row, where), where)
+    for section in ("ensembles", "published"):
+        for _, row, where in rows(raw, section, path):
+            if not isinstance(row.get("task"), str) or row["task"] not in TASKS:
+                raise ConfigError(f"{where}.task: got {row.get('task')!r}, expected one of {', '.join(TASKS)}")
     others = {key: value for key, value in raw.items() if key not in ("defaults", "finals")}
     return others | {"variants": variants, "searched": searched, "studies": studies}
 
@@ -121,7 +127,8 @@ def _filled_study(raw: Section, row: Section, where: str) -> Section:
     """Return a study's row with its space flat and its settings over the defaults."""
     base = merged(_defaults(raw, row, where), _section(row, "settings", where))
     for section in ("space", "settings"):
-        if own := sorted(_OWN.keys() & set(row.get(section) or ())):
+        keys = row.get(section)
+        if isinstance(keys, dict) and (own := sorted(_OWN.keys() & keys.keys())):
             raise ConfigError(f"{where}.{section}.{own[0]}: a study takes it from its own `{_OWN[own[0]]}`: set that")
     rest = {key: value for key, value in row.items() if key != "settings"}
     return rest | {"space": _dimensions(row.get("space"), f"{where}.space"), "base": base}

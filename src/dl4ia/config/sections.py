@@ -20,10 +20,14 @@ def _by_kind(value: Any) -> dict[str, Any] | None:  # noqa: ANN401 (any value of
     """Return the sections that a value has: itself, or those of a list by their kinds; None if it has none."""
     if isinstance(value, dict):
         return value
-    if not isinstance(value, list) or not all(isinstance(each, dict) and "kind" in each for each in value):
+    if not isinstance(value, list) or not all(isinstance(each, dict) and _has_kind(each) for each in value):
         return None
     sections = {each["kind"]: {key: part for key, part in each.items() if key != "kind"} for each in value}
     return sections if 0 < len(sections) == len(value) else None
+
+
+def _has_kind(section: Mapping[str, Any]) -> bool:
+    return isinstance(section.get("kind"), str)
 
 
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
