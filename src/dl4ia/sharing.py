@@ -72,7 +72,7 @@ def fetch(root: Path) -> str:
     if faults:
         names = "; ".join(f"{name}: {counts}" for name, counts in faults.items())
         remedy = "`make continue` computes them again, or whoever has them sends them by `make share`"
-        raise UserError(f"{url}: {len(faults)} outputs could not be fetched ({names}): {remedy}; others are in place")
+        raise UserError(f"{url}: not all could be fetched ({names}): {remedy}; the other outputs are in place")
     others = [name for name in outputs if name not in sent]
     rest = f"; nobody has sent {', '.join(others)}: `make continue` computes what is needed" if others else ""
     return f"{len(sent)} of {len(outputs)} outputs are as in dvc.lock{rest}"
