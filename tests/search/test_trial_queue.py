@@ -6,12 +6,15 @@ import time
 import optuna
 import pytest
 import sqlalchemy
+from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState
 
+from dl4ia.config import Choices
+from dl4ia.config.studies import Random, Tpe
 from dl4ia.execution.processes import this_process
 from dl4ia.runs.experiment import fit_network
 from dl4ia.search.samplers import root_trial_number
-from dl4ia.search.storage import GRACE, default_url, open_study
+from dl4ia.search.storage import GRACE, default_url, join_study, open_study
 from dl4ia.search.trial_queue import claim, enqueue, fail_abandoned, finished_count, open_trials, requeue_dropped
 from tests.search.conftest import POINT, small
 
@@ -39,6 +42,11 @@ def beat(stored, seconds_ago: float) -> None:
     with stored.storage.engine.begin() as connection:
         moment = f"datetime('now', '-{seconds_ago} seconds')"
         connection.execute(sqlalchemy.text(f"UPDATE trial_heartbeats SET heartbeat = {moment}"))
+
+
+def drawn(study, trial: optuna.Trial, parts: int | None = None) -> dict:
+    """Draw a point, or only some of it, as the objective does."""
+    return {key: trial.suggest_categorical(key, study.space[key].choices) for key in list(study.space)[:parts]}
 
 
 def run_elsewhere(stored, process: str) -> optuna.Trial:
@@ -80,14 +88,38 @@ def test_a_living_trial_may_wait_for_the_database_as_long_as_a_writer_waits(stor
 
 
 @pytest.mark.field("optuna/optuna#2705", "an interrupted trial is resumed with other hyperparameters")
-def test_a_dropped_trial_is_queued_once_with_its_parameters_and_without_its_attributes(stored):
+def test_a_dropped_trial_is_queued_once_with_its_parameters_and_without_its_attributes(two, stored):
     trial = run_elsewhere(stored, this_process())
-    trial.suggest_categorical(POINT[0], ["l2", "weight-decay"])
+    point = drawn(two, trial)
     stored.study.tell(trial, state=TrialState.FAIL)
     for _ in range(2):
-        requeue_dropped(stored.study)
+        requeue_dropped(two, stored.study)
     assert [each.state for each in stored.trials] == [TrialState.FAIL, TrialState.WAITING, TrialState.WAITING]
-    assert (stored.trials[2].params, stored.trials[2].user_attrs) == ({POINT[0]: "l2"}, {})
+    assert (stored.trials[2].params, stored.trials[2].user_attrs) == (point, {})
+
+
+@pytest.mark.parametrize("sampler", [Random(kind="random"), Tpe(kind="tpe", startup=2)])
+@pytest.mark.parametrize("parts", [0, 1, 2, 3])
+def test_a_trial_that_was_killed_while_its_point_was_drawn_is_repeated_at_that_point(params, layout, sampler, parts):
+    keys, choices = ("optimizer.learning_rate", "regularization.strength", "network.width"), tuple(range(1, 100))
+    space = {key: Choices(kind="choices", choices=choices) for key in keys}
+    study = small(params.study("joint"), space=space, sampler=sampler, trials=2)
+    stored = open_study("study", study, layout, default_url(layout))
+    enqueue(study, [], stored.study)
+    drawn(study, stored.study.ask())
+    killed = stored.study.ask()
+    drawn(study, killed, parts)
+    stored.study.tell(killed, state=TrialState.FAIL)
+    requeue_dropped(study, stored.study)
+    repeated = drawn(study, stored.study.ask())
+    alone = join_study("study", study, default_url(layout)).study.sampler
+    frozen = stored.trials[killed.number]
+    alone.before_trial(stored.study, frozen)
+    expected = {
+        key: alone.sample_independent(stored.study, frozen, key, CategoricalDistribution(dimension.choices))
+        for key, dimension in space.items()
+    }
+    assert repeated == expected
 
 
 @pytest.mark.field("optuna/optuna#1641", "a preempted trial's parameters are never tried again, or for ever")
@@ -101,7 +133,7 @@ def test_a_trial_that_kills_every_worker_is_given_up(grid, layout, monkeypatch):
         assert root_trial_number(stored.trials[run_elsewhere(stored, ENDED).number]) == 0
         assert open_trials(stored.trials, 1) == (False, True)
         fail_abandoned(stored.study)
-        requeue_dropped(stored.study)
+        requeue_dropped(one, stored.study)
         assert len(stored.trials) == min(attempt + 2, 3)
     assert {trial.state for trial in stored.trials} == {TrialState.FAIL}
     assert finished_count(stored.trials) == 1
@@ -113,7 +145,7 @@ def test_a_trial_that_was_given_to_another_while_this_process_slept_counts_once(
         stored = open_study("study", two, layout, default_url(layout))
         (running,) = stored.study.get_trials(states=(TrialState.RUNNING,))
         stored.study.tell(running.number, state=TrialState.FAIL)
-        requeue_dropped(stored.study)
+        requeue_dropped(two, stored.study)
         return fit_network(*arguments)
 
     monkeypatch.setattr("dl4ia.search.score.fit_network", sleepy)

@@ -47,11 +47,17 @@ def fail_abandoned(stored: optuna.Study) -> None:
                 stored.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
 
-def requeue_dropped(stored: optuna.Study) -> None:
-    """Queue the trials again that were dropped, by whomever, and that nothing repeats yet."""
+def requeue_dropped(study: Study, stored: optuna.Study) -> None:
+    """Queue the trials again that were dropped, by whomever, and that nothing repeats yet.
+
+    Each has the point of its first attempt. One that ended while its point was drawn draws it anew, as a whole: the
+    random numbers of the parts that it lacks would be those of the parts that it has.
+    """
     for trial in _dropped(stored.get_trials(deepcopy=False)):
         repeated = copy.deepcopy(trial)
         repeated.user_attrs = {}  # process and curves are of the earlier attempt
+        if repeated.params.keys() != study.space.keys():
+            repeated.params, repeated.distributions = {}, {}
         RetryHeartbeatStaleTrialCallback()(stored, repeated)
 
 

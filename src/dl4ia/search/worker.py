@@ -74,7 +74,7 @@ class _Worker:
         with ExitStack() as lock:
             lock.enter_context(self._stored.lock())
             fail_abandoned(self._stored.study)
-            requeue_dropped(self._stored.study)
+            requeue_dropped(self._job.study, self._stored.study)
             waiting, running = open_trials(self._stored.trials, self._job.study.trials)
             if waiting:
                 self._context.emit(self._run(lock.close))
