@@ -28,7 +28,7 @@ install = ($(uv) install --quiet --compile-bytecode --python .venv/bin/python $(
 # .venv has absolute paths: in a folder that was moved or copied it is made anew.
 moved := $(shell [ ! -e .venv/ready ] || [ "$$(cat .venv/ready)" = "$$(pwd -P)" ] || echo moved)
 
-.PHONY: help setup demo demo-ui demo-dashboard test test-system test-gpu test-all torture lint repro repro-best continue same report publish ui dashboard share fetch clean
+.PHONY: help setup demo demo-ui demo-dashboard test test-system test-gpu test-all torture lint repro repro-best continue same report publish ui dashboard cluster share fetch clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -105,6 +105,13 @@ ui: publish ## the MLflow UI on this machine (PORT=5000)
 
 dashboard: setup ## optuna-dashboard on the studies (PORT=8080)
 	@$(call dashboard,.,dl4ia search STUDY)
+
+cluster: setup ## a Dask cluster on this machine: a scheduler, and a worker for each core (PORT=8786)
+	@$(call free,$(or $(PORT),8786)); address=tcp://127.0.0.1:$(or $(PORT),8786); trap 'kill 0' EXIT; \
+	dask scheduler --host 127.0.0.1 --port $(or $(PORT),8786) --no-dashboard & \
+	echo "in another terminal, in this folder: DASK_SCHEDULER_ADDRESS=$$address dvc repro"; \
+	cores=$$(python -c 'import joblib; print(joblib.cpu_count())'); \
+	dask worker $$address --nthreads 1 --nworkers $$cores --memory-limit 0 --no-dashboard
 
 share: setup ## send all outputs to the DVC remote, or to a new one (REMOTE=s3://bucket/path)
 	@dl4ia share $(if $(REMOTE),"$(REMOTE)")

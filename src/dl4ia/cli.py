@@ -119,12 +119,20 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=_run_stage, stage="overview" if name == "list" else name, names=None)
         if names:
             command.add_argument("names", metavar=names[0], nargs=names[1], help="as in params.yaml")
+        if name in _WORK:
+            _add_scheduler(command)
     about = "run a study, or continue it"
     search = commands.add_parser("search", help=about, description=about)
     search.set_defaults(run=_search)
     search.add_argument("study", metavar="STUDY", help="as in params.yaml")
     search.add_argument("--workers", metavar="N", default="auto", help="processes of one thread (default: all cores)")
-    search.add_argument("--storage", metavar="URL", help="database (default: studies.db in this folder)")
+    _add_scheduler(search)
+    search.add_argument(
+        "--storage",
+        metavar="URL",
+        default=os.environ.get("OPTUNA_STORAGE"),
+        help="database (default: OPTUNA_STORAGE, or studies.db in this folder)",
+    )
     search.add_argument("--trials", metavar="N", help="how many trials to reach (default: those of params.yaml)")
     about = "send outputs to the DVC remote, or to ADDRESS, which becomes the remote"
     share = commands.add_parser("share", help=about, description=about)
@@ -144,8 +152,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_scheduler(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        default=os.environ.get("DASK_SCHEDULER_ADDRESS"),
+        help="of a Dask cluster, such as tcp://host:8786 (default: DASK_SCHEDULER_ADDRESS, or this machine)",
+    )
+
+
 def _run_stage(arguments: argparse.Namespace) -> None:
-    stage = getattr(_pipeline(arguments.stage), arguments.stage)
+    stage = getattr(_pipeline(arguments.stage, getattr(arguments, "scheduler", None)), arguments.stage)
     if arguments.names is None:
         stage()
     else:
@@ -155,18 +172,22 @@ def _run_stage(arguments: argparse.Namespace) -> None:
 def _search(arguments: argparse.Namespace) -> None:
     trials = None if arguments.trials is None else _number("--trials", arguments.trials)
     workers = None if arguments.workers == "auto" else _number("--workers", arguments.workers)
-    _pipeline("search").search(arguments.study, workers=workers, trials=trials, url=arguments.storage)
+    if workers and arguments.scheduler:
+        raise UserError(f"--workers: got {workers}, but the cluster at {arguments.scheduler} has its own workers")
+    _pipeline("search", arguments.scheduler).search(
+        arguments.study, workers=workers, trials=trials, url=arguments.storage
+    )
 
 
-def _pipeline(stage: str) -> "Pipeline":
+def _pipeline(stage: str, scheduler: str | None = None) -> "Pipeline":
     """Return the pipeline of this folder; PyTorch, which that imports, is loaded for workers at the same time."""
-    if stage in _WORK:
+    if stage in _WORK and not scheduler:
         from dl4ia.execution.local import prepare  # noqa: PLC0415
 
         prepare(_WORK[stage])
     from dl4ia.stages import here  # noqa: PLC0415
 
-    return here()
+    return here(scheduler)
 
 
 def _stages(arguments: argparse.Namespace) -> None:

@@ -25,13 +25,15 @@ from dl4ia.tasks import task_of
 class Pipeline:
     """The stages of one params.yaml in one working copy; `data` is the folder of the published files.
 
+    Trainings, trials and evaluations run on `cluster`, or without one in processes of this machine.
+
     What takes a second to import is imported by the stage that needs it.
     """
 
     params: Params
     layout: Layout = field(default_factory=Layout)
     data: Path = Path("data")
-    executor: Executor = field(default_factory=LocalProcesses)
+    cluster: Executor | None = None
 
     def code(self) -> None:
         """Write `results/code.json`: which version of the code each stage depends on."""
@@ -59,7 +61,7 @@ class Pipeline:
     ) -> None:
         """Bring a study to its number of trials (or `trials`), in the database at `url`, and write its outcome.
 
-        `workers` processes of one thread each share the trials (default: as many as there are cores).
+        `workers` processes of one thread each share the trials (default: as many as there are cores), or a cluster.
         """
         from dl4ia.search.run import SearchProgress, run_study  # noqa: PLC0415
         from dl4ia.search.storage import default_url  # noqa: PLC0415
@@ -71,7 +73,12 @@ class Pipeline:
             study = study.with_trials(trials)
         if workers is not None and workers > cpu_count():
             raise UserError(f"--workers: got {workers}, and this machine has {cpu_count()} cores")
-        executor, url = LocalProcesses(workers, one_thread_each=True), url or default_url(layout)
+        executor, url = self.cluster or LocalProcesses(workers, one_thread_each=True), url or default_url(layout)
+        if self.cluster and url.startswith("sqlite"):
+            raise UserError(
+                f"{url} is a file of this machine: workers of a cluster share a study in PostgreSQL: set --storage or "
+                f"OPTUNA_STORAGE to postgresql+psycopg://USER@HOST/DATABASE"
+            )
         with StudyBar(name) as bar, Live(layout) as live:
 
             def observe(progress: SearchProgress) -> None:
@@ -98,7 +105,7 @@ class Pipeline:
                     bars.at_point(progress)
                     live(RunView(progress.experiment))
 
-            train_all(todo, self.executor, observe)
+            train_all(todo, self.cluster or LocalProcesses(), observe)
         for name in names:
             print(trained_line(name, [each for each in todo if each.name == name]))  # noqa: T201
 
@@ -112,7 +119,7 @@ class Pipeline:
         for name in names:
             evaluate = evaluate_ensemble if name in self.params.ensembles else evaluate_variant
             with EvaluationBar(name) as bar:
-                result = evaluate(name, self.params, self.layout, self.executor, bar)
+                result = evaluate(name, self.params, self.layout, self.cluster or LocalProcesses(), bar)
             print(evaluated_line(name, result))  # noqa: T201
         with Live(self.layout) as live:
             for name in names:
@@ -140,7 +147,19 @@ class Pipeline:
         print(f"{count} runs and studies are in MLflow")  # noqa: T201
 
 
-def here() -> Pipeline:
-    """Return the pipeline of the working copy in this folder; the published files are in the one that lasts."""
+def here(scheduler: str | None = None) -> Pipeline:
+    """Return the pipeline of the working copy in this folder; the published files are in the one that lasts.
+
+    Work runs on the cluster with the scheduler at that address, if any. Raises UserError where it cannot.
+    """
     folder, root = Path.cwd(), lasting(Path())
-    return Pipeline(config.load(), data=Path("data") if folder == root else root / "data")
+    data = Path("data") if folder == root else root / "data"
+    return Pipeline(config.load(), data=data, cluster=_cluster(scheduler) if scheduler else None)
+
+
+def _cluster(scheduler: str) -> Executor:
+    try:
+        from dl4ia.execution.cluster import DaskCluster  # noqa: PLC0415 (an optional package)
+    except ModuleNotFoundError as error:
+        raise UserError(f"scheduler {scheduler}: Dask is not installed: `pip install 'dl4ia[cluster]'`") from error
+    return DaskCluster(scheduler)

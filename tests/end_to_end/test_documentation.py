@@ -21,11 +21,12 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
 ROW = re.search(r"```yaml\n(  mnist-wide:.*?)```", README, re.DOTALL)
 PLACES = {"/some/shared/folder": "remote", "/folder/with/mnist/and/warwick": "mirror"}
-# What runs elsewhere: in test_demo.py, test_reruns.py, test_makefile.py, and by whoever runs this one.
+# What runs elsewhere: in test_demo.py, test_reruns.py, test_makefile.py, test_cluster.py, and by whoever runs this one.
 ELSEWHERE = {
     "make demo": "python -m pipeline.demo",
     "make demo-ui": "mlflow server",
     "make demo-dashboard": "optuna-dashboard",
+    "make cluster": "dask worker",
     "make test": "python -m pytest",
     "make test-all": "python -m pytest -m system",
     "make test-gpu": "python -m pytest -m gpu",

@@ -142,3 +142,20 @@ def linger_until_stopped(path, context):
     Path(path).write_text(this_process())
     context.emit("started")
     wait_for_stop(context)
+
+
+def be_killed_at_first(path, context):
+    """Take this process along at the first attempt; return the attempt."""
+    attempts = Path(path)
+    attempts.write_text(f"{attempts.read_text() if attempts.exists() else ''}x")
+    if attempts.read_text() == "x":
+        context.emit("started")
+        be_killed()
+    return len(attempts.read_text())
+
+
+def note_stop(path, context):
+    """Write to a file once this should stop."""
+    context.emit("started")
+    wait_for_stop(context)
+    Path(path).write_text("stopped")

@@ -3,21 +3,38 @@
 import os
 import signal
 import time
+from contextlib import contextmanager
 
 import pytest
 
-from dl4ia.base.errors import DataError, RunError
+from dl4ia.base.errors import DataError
+from dl4ia.execution.cluster import DaskCluster
 from dl4ia.execution.local import LocalProcesses
 from dl4ia.execution.signals import Interrupted
+from tests.conftest import ROOT
 from tests.execution import jobs
+from tests.execution.clusters import cluster
 
-EXECUTORS = {"local processes": lambda: LocalProcesses(2)}
+
+@contextmanager
+def local_processes():
+    yield LocalProcesses(2)
+
+
+@contextmanager
+def dask_cluster():
+    with cluster(ROOT, 2) as started:
+        yield DaskCluster(started.address)
+
+
+EXECUTORS = {"local processes": local_processes, "dask cluster": dask_cluster}
 
 
 @pytest.fixture(scope="module", params=EXECUTORS)
 def executor(request):
     """One for all tests: after whatever failed, it can be used again."""
-    return EXECUTORS[request.param]()
+    with EXECUTORS[request.param]() as started:
+        yield started
 
 
 def ignore(event):
@@ -31,9 +48,6 @@ class TestExecutor:
     def test_without_jobs_there_are_no_results(self, executor):
         assert executor.run(jobs.double, [], ignore) == []
 
-    def test_each_job_has_a_process_of_its_own(self, executor):
-        assert len({os.getpid(), *executor.run(jobs.process, range(3), ignore)}) == 4
-
     def test_as_many_jobs_run_at_once_as_there_are_workers(self, executor, tmp_path):
         job = jobs.Meeting(tmp_path, executor.workers)
         executor.run(jobs.meet, [job] * executor.workers, ignore)
@@ -42,17 +56,6 @@ class TestExecutor:
         periods = executor.run(jobs.period, range(executor.workers * 2), ignore)
         running = [sum(start <= moment < end for start, end in periods) for moment, _ in periods]
         assert max(running) <= executor.workers
-
-    def test_a_job_sees_environment_folder_and_path_as_they_are_when_it_is_run(self, executor, tmp_path, monkeypatch):
-        for value in ("first", "second"):
-            (tmp_path / value).mkdir()
-            monkeypatch.setenv("DL4IA_OF_THIS_TEST", value)
-            monkeypatch.chdir(tmp_path / value)
-            monkeypatch.syspath_prepend(value)
-            expected = (value, str(tmp_path / value), value)
-            assert executor.run(jobs.surroundings, ["DL4IA_OF_THIS_TEST"], ignore) == [expected]
-        monkeypatch.delenv("DL4IA_OF_THIS_TEST")
-        assert executor.run(jobs.surroundings, ["DL4IA_OF_THIS_TEST"], ignore)[0][0] is None
 
     def test_all_events_of_a_job_arrive_in_their_order(self, executor):
         events = []
@@ -98,19 +101,6 @@ class TestExecutor:
             executor.run(jobs.announce_and_wait, [0, 1], fill_disk)
         assert time.monotonic() - started < jobs.DEADLINE / 2
         assert events == ["started"]
-
-    @pytest.mark.parametrize(
-        ("death", "reason"),
-        [
-            (jobs.be_killed, r"was killed \(signal 9\)"),
-            (jobs.leave, "ended with exit code 3"),
-        ],
-    )
-    def test_the_death_of_a_worker_is_an_error_of_one_line_after_the_others_have_stopped(self, executor, death, reason):
-        events = []
-        with pytest.raises(RunError, match=f"^a worker process {reason} .*run again$"):
-            executor.run(jobs.fail_beside_others, [death, None], events.append)
-        assert events == ["saved"]
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_a_signal_is_raised_after_the_workers_have_stopped_in_good_order(self, executor, number):

@@ -51,6 +51,37 @@ def test_each_job_has_one_thread_where_that_is_asked_for():
     assert LocalProcesses(4, one_thread_each=True).run(torch_jobs.threads, [1, 2], ignore) == [(1, 1), (1, 1)]
 
 
+def test_each_job_has_a_process_of_its_own():
+    assert len({os.getpid(), *LocalProcesses(2).run(jobs.process, range(3), ignore)}) == 4
+
+
+def test_a_job_sees_environment_folder_and_path_as_they_are_when_it_is_run(tmp_path, monkeypatch):
+    executor = LocalProcesses(2)
+    for value in ("first", "second"):
+        (tmp_path / value).mkdir()
+        monkeypatch.setenv("DL4IA_OF_THIS_TEST", value)
+        monkeypatch.chdir(tmp_path / value)
+        monkeypatch.syspath_prepend(value)
+        expected = (value, str(tmp_path / value), value)
+        assert executor.run(jobs.surroundings, ["DL4IA_OF_THIS_TEST"], ignore) == [expected]
+    monkeypatch.delenv("DL4IA_OF_THIS_TEST")
+    assert executor.run(jobs.surroundings, ["DL4IA_OF_THIS_TEST"], ignore)[0][0] is None
+
+
+@pytest.mark.parametrize(
+    ("death", "reason"),
+    [
+        (jobs.be_killed, r"was killed \(signal 9\)"),
+        (jobs.leave, "ended with exit code 3"),
+    ],
+)
+def test_the_death_of_a_worker_is_an_error_of_one_line_after_the_others_have_stopped(death, reason):
+    events = []
+    with pytest.raises(RunError, match=f"^a worker process {reason} .*run again$"):
+        LocalProcesses(2).run(jobs.fail_beside_others, [death, None], events.append)
+    assert events == ["saved"]
+
+
 @pytest.mark.field("pytorch/pytorch#4737", "iterations become slower and slower on the CPU")
 def test_all_threads_of_a_worker_compute_denormal_numbers_as_zero():
     assert torch_jobs.normal_products(None, None) > 0

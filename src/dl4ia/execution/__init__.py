@@ -1,1 +1,1 @@
-"""Where work runs and how it ends: the executor protocol, local processes, signals, process identity."""
+"""Where work runs and how it ends: executor protocol, local processes, a Dask cluster, signals, process identity."""

@@ -1,4 +1,4 @@
-"""Where work runs, as a protocol: local processes now, a cluster later."""
+"""Where work runs, as a protocol: processes of this machine, or a cluster."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Context:
 
 
 class Executor(Protocol):
-    """Runs jobs, each in a process of its own; no event is lost, and results keep the order of the jobs."""
+    """Runs jobs, no two at once in one process; no event is lost, and results keep the order of the jobs."""
 
     @property
     def workers(self) -> int:
@@ -33,6 +33,6 @@ class Executor(Protocol):
         """Call `work(job, context)` for each job; `on_event` is called in this process with each emitted event.
 
         Raises the first exception of a job, or of `on_event`, after all workers have been asked to stop; RunError if a
-        worker process died; Interrupted after the workers have saved their state. A job that raises StoppedError after
-        it was asked to stop has not failed.
+        job was lost with its process; Interrupted after the workers have saved their state. A job that raises
+        StoppedError after it was asked to stop has not failed.
         """

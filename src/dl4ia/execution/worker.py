@@ -73,7 +73,7 @@ def serve(assignment: Assignment[Job, Result], reports: Connection, stop: c_byte
     try:
         send(Done(assignment.work(assignment.job, context)))
     except Exception as error:  # noqa: BLE001 (raised again by the process that started this one)
-        send(Failed(_picklable(error)))
+        send(Failed(picklable(error)))
 
 
 def set_up_torch(threads: int) -> None:
@@ -113,7 +113,7 @@ def _end() -> None:
     os._exit(1)
 
 
-def _picklable(error: Exception) -> Exception:
+def picklable(error: Exception) -> Exception:
     """Return an exception as it can be raised in another process, with its traceback as a note."""
     error.add_note(f"In a worker process:\n{traceback.format_exc()}")
     try:

@@ -1,0 +1,267 @@
+"""Workers of a Dask cluster: jobs run on whichever machines have joined its scheduler.
+
+Each worker runs one job at a time, in its own process, with one thread. All machines see the same working copy, as on a
+file system that they share: settings, events and small results travel, while datasets, weights and checkpoints stay in
+the folder. When a worker dies, Dask gives its job to another one, which resumes from the last checkpoint.
+"""
+
+import hashlib
+import importlib.metadata
+import logging
+import pickle
+import platform
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import Any, Generic, Self
+
+from distributed import Client, Event, Queue, get_worker
+from distributed.comm.core import CommClosedError
+from distributed.scheduler import KilledWorker
+
+import dl4ia
+from dl4ia.base.errors import RunError, StoppedError
+from dl4ia.execution.executor import Context, Emit, Job, Result
+from dl4ia.execution.signals import stopping_in_order
+from dl4ia.execution.worker import picklable, set_up_torch
+
+_PATIENCE = 10  # seconds to wait for a scheduler that does not answer
+_PAUSE = 0.5  # seconds between two looks at whether a job should stop, and at whether a worker was lost
+_UNREACHABLE = (OSError, CommClosedError, CancelledError)  # a TimeoutError is an OSError
+_GPU = "GPU"  # the resource that a worker with a GPU is started with, by convention of Dask's users
+
+
+class _Kind(Enum):
+    """What a worker sends: something that its job emitted, and how that ended."""
+
+    EVENT = "event"
+    DONE = "done"
+    FAILED = "failed"
+    NOT_STARTED = "not started"
+
+
+class DaskCluster:
+    """Executor that runs jobs on the workers of the Dask scheduler at `address`; see `Executor`.
+
+    Raises RunError for a scheduler that does not answer or has no workers, and for workers that do not see this folder
+    or have another Python, PyTorch or code than this process.
+    """
+
+    def __init__(self, address: str) -> None:
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what is wrong ends this command in a line
+        self._address = address
+        with self._errors():
+            self._client = _connected(address)
+            workers = self._client.scheduler_info(n_workers=-1)["workers"]
+            if not workers:
+                raise RunError(f"no worker has joined the scheduler at {address}: `dask worker {address} --nthreads 1`")
+            self._check_workers()
+        gpus = [worker["resources"].get(_GPU, 0) for worker in workers.values()]
+        self._resources = {_GPU: 1} if any(gpus) else {}
+        self._workers = int(sum(gpus)) or sum(worker["nthreads"] for worker in workers.values())
+
+    @property
+    def workers(self) -> int:
+        """How many jobs can run at once: a GPU each where workers have some, otherwise a thread each."""
+        return self._workers
+
+    def run(self, work: Callable[[Job, Context], Result], jobs: Sequence[Job], on_event: Emit) -> list[Result]:
+        """Call `work(job, context)` for each job on some worker; see `Executor.run`."""
+        packed = [pickle.dumps((work, job)) for job in jobs]
+        with self._errors():
+            tasks = _Tasks[Result](self._client, packed, self._resources)
+            with stopping_in_order(tasks.ask_to_stop) as interrupted:
+                tasks.wait(on_event)
+        if tasks.faults:
+            raise tasks.faults[0]
+        if interrupted:
+            raise interrupted[0]
+        return [tasks.results[number] for number in range(len(jobs))]
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Turn what is raised without a scheduler into a RunError of one line."""
+        try:
+            yield
+        except _UNREACHABLE as error:
+            raise RunError(
+                f"the scheduler at {self._address} does not answer: see that it runs and that the address is right; "
+                f"the same command resumes"
+            ) from error
+
+    def _check_workers(self) -> None:
+        """Raise RunError if a worker differs in what decides a result, or does not see the same files."""
+        seen = Path("out") / f"cluster-{uuid.uuid4().hex}"
+        seen.parent.mkdir(exist_ok=True)
+        seen.touch()
+        try:
+            described = self._client.run(_description, seen, on_error="return")
+        finally:
+            seen.unlink()
+        here = _description(seen) | {"folder": True}
+        for worker, there in described.items():
+            if isinstance(there, Exception):
+                reason = (
+                    f"it fails to import the project ({type(there).__name__}: {' '.join(str(there).split())[:200]})"
+                )
+                raise RunError(f"worker {worker}: {reason}: start it in the same environment as this command")
+            for key, value in here.items():
+                if there[key] != value:
+                    raise RunError(f"worker {worker}: {_difference(key, value, there[key])}, and start it again")
+
+
+def _connected(address: str) -> Client:
+    try:
+        return Client(address, timeout=_PATIENCE, set_as_default=False)
+    except ValueError as error:
+        raise RunError(f"scheduler {address!r}: expected an address such as tcp://host:8786") from error
+
+
+def _description(seen: Path) -> dict[str, Any]:
+    """Return what has to be the same in all processes: versions, code, and the folder that has the file `seen`."""
+    code = hashlib.sha256()
+    package = Path(dl4ia.__file__).parent
+    for path in sorted(package.rglob("*.py")):
+        code.update(f"{path.relative_to(package)}\n".encode() + path.read_bytes())
+    return {
+        "folder": seen.exists(),
+        "Python": platform.python_version(),
+        "PyTorch": importlib.metadata.version("torch").split("+")[0],  # as `cpu` and `cu130` of the same release
+        "code": code.hexdigest(),
+    }
+
+
+def _difference(key: str, here: object, there: object) -> str:
+    if key == "folder":
+        return "it does not see this folder: change to the working copy, on a file system that all machines share"
+    if key == "code":
+        return "it has other code than this command: use the same working copy"
+    return f"it has {key} {there}, and this command {here}: use the same environment"
+
+
+class _Tasks(Generic[Result]):
+    """Jobs that were given to a cluster, seen from the process that did so."""
+
+    def __init__(self, client: Client, packed: Sequence[bytes], resources: dict[str, int]) -> None:
+        name = f"dl4ia-{uuid.uuid4().hex}"
+        self._queue, self._stop = Queue(name, client=client), Event(name, client=client)
+        self.results: dict[int, Result] = {}  # by the number of the job
+        self.faults: list[BaseException] = []
+        self._asked = self._told = self._unheard = False
+        self._waiting = {
+            number: client.submit(_perform, name, number, job, key=f"{name}-{number}", resources=resources)
+            for number, job in enumerate(packed)
+        }
+
+    def ask_to_stop(self) -> None:
+        """Let the jobs end; called by a signal's handler, which must not talk to the scheduler itself."""
+        self._asked = True
+
+    def wait(self, on_event: Emit) -> None:
+        """Wait until all jobs have ended; the first fault, of a job or of `on_event`, lets the others stop."""
+        while self._waiting:
+            if self._asked and not self._told:
+                self._stop.set()
+                self._told = True
+            try:
+                number, kind, content = self._queue.get(timeout=_PAUSE)
+            except TimeoutError:
+                self._look_for_lost_jobs()
+            else:
+                self._take(number, _Kind(kind), pickle.loads(content), on_event)  # noqa: S301 (our own)
+
+    def _take(self, number: int, kind: _Kind, value: Any, on_event: Emit) -> None:  # noqa: ANN401 (whatever a job is)
+        """Take one message of a job."""
+        if kind is _Kind.EVENT:
+            self._pass_on(value, on_event)
+            return
+        self._waiting.pop(number, None)  # a job that was given to two workers may end twice
+        if kind is _Kind.DONE:
+            self.results[number] = value
+        elif kind is _Kind.FAILED and not (self._asked and isinstance(value, StoppedError)):
+            self._fail(value)
+
+    def _pass_on(self, event: object, on_event: Emit) -> None:
+        if self._unheard:
+            return
+        try:
+            on_event(event)
+        except Exception as error:  # noqa: BLE001 (raised once the jobs have stopped)
+            self._unheard = True
+            self._fail(error)
+
+    def _fail(self, fault: BaseException) -> None:
+        self.faults.append(fault)
+        self._asked = True
+
+    def _look_for_lost_jobs(self) -> None:
+        """Note which jobs Dask has given up; what they sent before has been read."""
+        for number, future in list(self._waiting.items()):
+            if future.status == "error":
+                del self._waiting[number]
+                self._fail(_lost(future.exception()))
+            elif future.status in ("cancelled", "lost"):
+                raise CommClosedError(future.status)
+
+
+def _lost(error: BaseException) -> RunError:
+    if isinstance(error, KilledWorker):
+        machine = error.last_worker.address
+        reason = f"{error.allowed_failures + 1} workers died while they ran the same job, the last one {machine}"
+        return RunError(f"{reason}: perhaps for lack of memory; see their messages, and run again")
+    return RunError(f"a worker could not run its job ({type(error).__name__}: {error}): see its messages")
+
+
+def _perform(name: str, number: int, packed: bytes) -> None:
+    """Run a job on a worker; send each event it emits, and then how it ended."""
+    queue, stop = Queue(name), _Stop(Event(name))
+
+    def send(kind: _Kind, content: object = None) -> None:
+        queue.put((number, kind.value, pickle.dumps(content)))
+
+    with stop:
+        if stop.asked():
+            send(_Kind.NOT_STARTED)
+            return
+        set_up_torch(1)
+        try:
+            work, job = pickle.loads(packed)  # noqa: S301 (our own)
+            send(_Kind.DONE, work(job, Context(lambda value: send(_Kind.EVENT, value), stop.asked, 1)))
+        except Exception as error:  # noqa: BLE001 (raised again by the process that started this one)
+            send(_Kind.FAILED, picklable(error))
+
+
+class _Stop:
+    """Whether a job should stop: asked by the command that waits for it, or because nobody waits any more."""
+
+    def __init__(self, event: Event) -> None:
+        self._event = event
+        self._worker = get_worker()
+        self._key = self._worker.get_current_task()
+        self._asked: bool = event.is_set()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def asked(self) -> bool:
+        """Return what was known half a second ago: this is called at every step of a training."""
+        return self._asked
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._asked and not self._over.wait(_PAUSE):
+            task = self._worker.state.tasks.get(self._key)
+            try:
+                self._asked = task is None or task.state == "cancelled" or self._event.is_set()
+            except _UNREACHABLE:
+                self._asked = True

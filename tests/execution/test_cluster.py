@@ -1,0 +1,130 @@
+"""What is particular to a Dask cluster: its machines may differ, and any of them may disappear."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+import dl4ia.execution.cluster
+from dl4ia.base.errors import RunError
+from dl4ia.execution.cluster import DaskCluster
+from tests.conftest import ROOT
+from tests.execution import jobs, torch_jobs
+from tests.execution.clusters import cluster
+
+_COMMAND = """
+import sys
+from dl4ia.execution.cluster import DaskCluster
+from tests.execution import jobs
+DaskCluster(sys.argv[1]).run(jobs.note_stop, [sys.argv[2]], lambda event: print(event, flush=True))
+"""
+
+
+def ignore(event):
+    pass
+
+
+@pytest.fixture(scope="module")
+def two_workers():
+    with cluster(ROOT, 2) as started:
+        yield started
+
+
+@pytest.fixture
+def no_worker():
+    with cluster(ROOT) as started:
+        yield started
+
+
+def test_each_job_has_one_thread_and_computes_denormal_numbers_as_zero(two_workers):
+    executor = DaskCluster(two_workers.address)
+    assert executor.workers == 2
+    assert executor.run(torch_jobs.threads, [1, 2, 3], ignore) == [(1, 1)] * 3
+    assert executor.run(torch_jobs.normal_products, [None], ignore) == [0]
+
+
+def test_the_job_of_a_worker_that_dies_is_run_again(two_workers, tmp_path):
+    events = []
+    executor = DaskCluster(two_workers.address)
+    assert executor.run(jobs.be_killed_at_first, [tmp_path / "attempts"], events.append) == [2]
+    assert events == ["started"]
+
+
+@pytest.mark.system
+def test_a_job_that_kills_every_worker_is_an_error_of_one_line_after_the_others_have_stopped(no_worker):
+    no_worker.add_workers(5)
+    with pytest.raises(RunError, match=r"^4 workers died while they ran the same job, the last one tcp://.*run again$"):
+        DaskCluster(no_worker.address).run(jobs.fail_beside_others, [jobs.be_killed, None], ignore)
+
+
+def test_a_job_stops_when_the_command_that_waits_for_it_is_killed(two_workers, tmp_path):
+    words = [sys.executable, "-c", _COMMAND, two_workers.address, str(tmp_path / "note")]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    assert command.stdout.readline() == "started\n"
+    command.kill()
+    jobs.wait_until((tmp_path / "note").exists)
+
+
+def test_a_scheduler_that_dies_ends_the_command_in_one_line_and_its_jobs_in_good_order(no_worker, tmp_path):
+    no_worker.add_workers(1)
+    executor = DaskCluster(no_worker.address)
+    message = f"^the scheduler at {no_worker.address} does not answer: .* the same command resumes$"
+    with pytest.raises(RunError, match=message):
+        executor.run(jobs.note_stop, [tmp_path / "note"], lambda event: no_worker.scheduler.kill())
+    jobs.wait_until((tmp_path / "note").exists)
+
+
+def test_one_gpu_is_taken_by_one_job(no_worker):
+    no_worker.add_workers(1, "--resources", "GPU=1")
+    no_worker.add_workers(1)
+    executor = DaskCluster(no_worker.address)
+    assert executor.workers == 1
+    assert len(set(executor.run(jobs.process, range(4), ignore))) == 1
+
+
+class TestWhatCannotWork:
+    def test_no_scheduler(self, monkeypatch):
+        monkeypatch.setattr(dl4ia.execution.cluster, "_PATIENCE", 1)
+        with pytest.raises(RunError, match=r"^the scheduler at tcp://127.0.0.1:9 does not answer: see that it runs"):
+            DaskCluster("tcp://127.0.0.1:9")
+
+    def test_an_address_that_is_none(self):
+        with pytest.raises(RunError, match=r"^scheduler 'http//somewhere': expected an address such as tcp://"):
+            DaskCluster("http//somewhere")
+
+    def test_no_worker(self, no_worker):
+        with pytest.raises(RunError, match=r"^no worker has joined the scheduler at tcp://.*: `dask worker tcp://"):
+            DaskCluster(no_worker.address)
+
+    def test_a_worker_in_another_folder(self, no_worker, tmp_path):
+        no_worker.add_workers(1, folder=tmp_path)
+        with pytest.raises(
+            RunError, match=r"^worker tcp://.*: it does not see this folder: change to the working copy"
+        ):
+            DaskCluster(no_worker.address)
+
+    def test_a_worker_with_other_code(self, no_worker, tmp_path):
+        shutil.copytree(ROOT / "src" / "dl4ia", tmp_path / "dl4ia")
+        with (tmp_path / "dl4ia" / "training" / "loop.py").open("a") as file:
+            file.write("# edited\n")
+        no_worker.add_workers(1, PYTHONPATH=os.pathsep.join([str(tmp_path), *filter(None, sys.path)]))
+        with pytest.raises(RunError, match=r"^worker tcp://.*: it has other code than this command: use the same"):
+            DaskCluster(no_worker.address)
+
+    def test_a_worker_with_another_python(self, no_worker, tmp_path):
+        (tmp_path / "sitecustomize.py").write_text("import platform\nplatform.python_version = lambda: '3.9.1'\n")
+        no_worker.add_workers(1, PYTHONPATH=os.pathsep.join([str(tmp_path), *filter(None, sys.path)]))
+        with pytest.raises(RunError, match=r"^worker tcp://.*: it has Python 3\.9\.1, and this command 3\."):
+            DaskCluster(no_worker.address)
+
+    def test_a_worker_without_the_project(self, no_worker, tmp_path):
+        (tmp_path / "dl4ia").mkdir()
+        (tmp_path / "dl4ia" / "__init__.py").write_text("raise ImportError('no such project')\n")
+        no_worker.add_workers(1, PYTHONPATH=os.pathsep.join([str(tmp_path), *filter(None, sys.path)]))
+        with pytest.raises(
+            RunError, match=r"^worker tcp://.*: it fails to import the project \(.*start it in the same"
+        ):
+            DaskCluster(no_worker.address)
