@@ -141,9 +141,9 @@ class Pipeline:
 
     def publish(self) -> None:
         """Show everything on disk in MLflow."""
-        from dl4ia.tracking.live import publish, views  # noqa: PLC0415
+        from dl4ia.tracking.live import champions, publish, views  # noqa: PLC0415
 
-        count = publish(views(self.params, self.layout), self.layout)
+        count = publish(views(self.params, self.layout), self.layout, register=champions(self.params, self.layout))
         print(f"{count} runs and studies are in MLflow")  # noqa: T201
 
 

@@ -30,6 +30,13 @@ class FolderTracker:
         merged["points"] = {name: {**earlier.get(name, {}), **values} for name, values in now["points"].items()}
         atomic_files.write_json(path, now | merged | {"model": now["model"] or before.get("model")})
 
+    def register(self, name: str, about: str, key: str) -> None:
+        """Note the champion in a file."""
+        run = json.loads((self.folder / f"{hashlib.sha256(key.encode()).hexdigest()}.json").read_text())
+        if run["model"]:
+            champion = {"about": about, "run": run["name"], "content": run["content"]}
+            atomic_files.write_json(self.folder / "champions" / f"{name}.json", champion)
+
     def end_abandoned(self) -> None:
         """Mark runs as stopped whose process has ended."""
         for path in self.folder.glob("*.json"):

@@ -54,6 +54,11 @@ class Folder:
             for run in runs
         }  # fmt: skip
 
+    def champions(self):
+        """Return the run of each champion, and what is said about it."""
+        found = {path.stem: json.loads(path.read_text()) for path in (self.root / "champions").glob("*.json")}
+        return {name: (champion["run"], champion["content"], champion["about"]) for name, champion in found.items()}
+
 
 class Mlflow:
     """MLflow's database."""
@@ -72,6 +77,19 @@ class Mlflow:
         assert len({run.data.tags["run_key"] for run in runs}) == len(runs)
         names = {run.info.run_id: run.info.run_name for run in runs}
         return {run.info.run_name: self._contents(client, run, names) for run in runs}
+
+    def champions(self):
+        """Return the run of each champion, and what is said about it."""
+        client = MlflowClient(f"sqlite:///{self.layout.root}/mlflow.db")
+        found = {}
+        for model in client.search_registered_models():
+            version = client.get_model_version_by_alias(model.name, "champion")
+            run = client.get_run(version.run_id)
+            (output,) = run.outputs.model_outputs
+            assert version.source == client.get_logged_model(output.model_id).artifact_location
+            assert version.tags["variant"] == run.data.tags["variant"]
+            found[model.name] = (run.info.run_name, run.data.tags["dl4ia.content"], model.description)
+        return found
 
     def _contents(self, client, run, names):
         histories = {name: client.get_metric_history(run.info.run_id, name) for name in run.data.metrics}

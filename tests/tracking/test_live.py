@@ -1,15 +1,17 @@
 """Following runs while they are trained, and what a failing tracker may do to them: nothing."""
 
 import logging
+import shutil
 import threading
 import time
+from unittest.mock import ANY
 
 import pytest
 from filelock import FileLock
 
 from dl4ia.base.errors import RunError, UserError
 from dl4ia.runs.train import experiments, train_all
-from dl4ia.tracking.live import Live, publish, views
+from dl4ia.tracking.live import Live, champions, publish, views
 from dl4ia.tracking.runs import RunView
 from dl4ia.tracking.tracker import OutageError, TrackerError
 from tests.conftest import shortened
@@ -86,6 +88,26 @@ def test_any_tracker_can_be_published_to(short, layout, folder, capsys):
     assert publish(views(short, layout), layout, folder) == 3
     assert len(Folder(layout.root, None).contents()) == 3
     assert capsys.readouterr().out == f"mnist-classification: {(layout.root / 'tracked').as_uri()}\n"
+
+
+def test_the_first_seed_of_a_champion_is_registered_once_it_was_trained_here(short, layout, folder):
+    params = short.model_copy(update={"champions": {"mnist": NAME, "warwick": "not-trained"}})
+    champions_here = champions(params, layout)
+    publish(views(params, layout), layout, folder, register=champions_here)
+    assert Folder(layout.root, None).champions() == {
+        "mnist-classification": (f"{NAME}/seed-0", ANY, champions_here[0].about)
+    }
+    assert NAME in champions_here[0].about
+    shutil.rmtree(layout.run(NAME, 0).path)
+    assert champions(params, layout) == []
+
+
+def test_a_champion_that_was_not_published_is_not_registered(short, layout, folder):
+    params = short.model_copy(update={"champions": {"mnist": NAME}})
+    (layout.run(NAME, 0).path / "config.json").write_text("{")
+    with pytest.raises(UserError, match=f"not these: {NAME}/seed-0: "):
+        publish(views(params, layout), layout, folder, register=champions(params, layout))
+    assert Folder(layout.root, None).champions() == {}
 
 
 def test_following_takes_a_hundredth_of_a_core_and_no_pause_is_waited_for_at_the_end(layout, folder):

@@ -137,6 +137,19 @@ class TestTracker:
             "alive": "running",
         }
 
+    def test_the_champion_is_the_one_that_was_registered_last(self, storage):
+        for content, about in (("some weights", "The first."), ("some weights", "Best."), ("other weights", "Better.")):
+            tracker = storage.open()
+            tracker.update(finished(0.9, content=content, model=model()))
+            tracker.register("digits", about, finished().key)
+            assert storage.champions() == {"digits": ("fc/seed-0", content, about)}
+
+    def test_a_run_without_a_model_is_no_champion(self, storage):
+        tracker = storage.open()
+        tracker.update(running(0.9))
+        tracker.register("digits", "Not trained yet.", running().key)
+        assert storage.champions() == {}
+
     def test_each_group_has_a_page(self, storage):
         tracker = storage.open()
         tracker.update(running())

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -18,6 +19,7 @@ from dl4ia.base.working_copy import lasting
 from dl4ia.config import Params
 from dl4ia.runs.layout import Layout
 from dl4ia.runs.train import experiments
+from dl4ia.tasks import task_of
 from dl4ia.tracking.runs import EnsembleView, RunView
 from dl4ia.tracking.studies import StudyView
 from dl4ia.tracking.tracker import OutageError, Tracker
@@ -41,6 +43,25 @@ def views(params: Params, layout: Layout) -> list[View]:
     return [view for view in known if view.exists]
 
 
+@dataclass(frozen=True)
+class Champion:
+    """The model of a task to use first, and the name under which it is registered."""
+
+    name: str
+    about: str
+    run: RunView
+
+
+def champions(params: Params, layout: Layout) -> list[Champion]:
+    """Return the first seed of the champion of each task, as in the artifacts of dvc.yaml, where it was trained."""
+    found = []
+    for task, name in params.champions.items():
+        for experiment in experiments(params, [name], layout)[:1] if name in params.variants else []:
+            about = f"{task_of(task).title}: {name} ({experiment.variant.about}), chosen by its validation score."
+            found.append(Champion(task_of(task).experiment, about, RunView(experiment)))
+    return [champion for champion in found if champion.run.exists]
+
+
 def mlflow(layout: Layout) -> Tracker:
     """Return MLflow; raises TrackerError."""
     from dl4ia.tracking.mlflow import connect  # noqa: PLC0415
@@ -48,25 +69,33 @@ def mlflow(layout: Layout) -> Tracker:
     return connect(layout)
 
 
-def publish(to_publish: Iterable[View], layout: Layout, connect: Connect = mlflow) -> int:
+def publish(
+    to_publish: Iterable[View], layout: Layout, connect: Connect = mlflow, *, register: Iterable[Champion] = ()
+) -> int:
     """Bring a tracker up to date with all views, and print where to look; return how many were published.
 
-    A view that fails does not keep the others from being shown. Raises UserError at the end, naming each that failed.
+    The champions in `register`, which are among the views, are registered. A view that fails does not keep the others
+    from being shown. Raises UserError at the end, naming each that failed.
     """
     tracker = _connected(layout, connect)
     failures = _Failures()
-    count = 0
+    published = set()
     for view in tqdm(list(to_publish), "publishing", unit="run", disable=None, leave=False):
         with failures.noting(view):
             _update(tracker, view, layout, final=True)
-            count += 1
+            published.add(view.name)
         if failures.outage:
             break
+    for champion in register:
+        if champion.run.name in published:
+            with failures.noting(champion.run):
+                (record,) = champion.run.records(final=False)
+                tracker.register(champion.name, champion.about, record.key)
     for name, address in tracker.pages.items():
         print(f"{name}: {address}", flush=True)  # noqa: T201
     if failures:
-        raise UserError(f"{count} runs and studies were published, not these: {failures}")
-    return count
+        raise UserError(f"{len(published)} runs and studies were published, not these: {failures}")
+    return len(published)
 
 
 class _Failures:

@@ -25,6 +25,12 @@ class Tracker(Protocol):
     def update(self, record: Record) -> None:
         """Show a record as it now is, after that of its parent; raises TrackerError."""
 
+    def register(self, name: str, about: str, key: str) -> None:
+        """Make the model of the updated record with that key the champion of `name`; raises TrackerError.
+
+        Nothing happens where that record has no model.
+        """
+
     def end_abandoned(self) -> None:
         """Show runs as stopped that are shown as running and whose process has ended; raises TrackerError."""
 

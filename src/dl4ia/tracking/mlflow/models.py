@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from dl4ia.tracking.records import Model
+from dl4ia.tracking.records import PLUMBING, Model
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
+
+_ALIAS = "champion"
+_KEPT = {"variant", "seed", f"{PLUMBING}data", f"{PLUMBING}code", "mlflow.source.git.commit"}  # tags of a version
 
 
 def model_of(run: "Run") -> str | None:
@@ -58,3 +61,28 @@ def send_model(client: "MlflowClient", run: "Run", model: Model) -> str:
     # Last: an output of a run cannot be taken back, and means that the model is complete.
     client.log_outputs(number, [LoggedModelOutput(created.model_id, step=0)])
     return str(created.model_id)
+
+
+def register_champion(client: "MlflowClient", run: "Run", number: str, name: str, about: str) -> None:
+    """Make the model with a number, of a run, the champion of a registered model, as a version that has this alias.
+
+    The version is created unless there is one. It has the tags of its run that say what it was trained on and with:
+    variant, data, code and commit.
+    """
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415 (seconds to import)
+
+    try:
+        client.create_registered_model(name, description=about)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+        client.update_registered_model(name, about)
+    model = client.get_logged_model(number)
+    versions = {each.source: each for each in client.search_model_versions(f"name = '{name}'")}
+    version = versions.get(model.artifact_location)
+    if version is None:
+        tags = {key: value for key, value in run.data.tags.items() if key in _KEPT}
+        version = client.create_model_version(
+            name, model.artifact_location, run.info.run_id, tags, description=run.info.run_name, model_id=model.model_id
+        )
+    client.set_registered_model_alias(name, _ALIAS, version.version)

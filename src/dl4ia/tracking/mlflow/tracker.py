@@ -10,7 +10,7 @@ from dl4ia.execution.processes import is_gone
 from dl4ia.tracking.mlflow.differences import Histories, contradicts, histories_of, missing_points
 from dl4ia.tracking.mlflow.errors import explained
 from dl4ia.tracking.mlflow.experiments import Experiments
-from dl4ia.tracking.mlflow.models import model_of, remove_models, send_model
+from dl4ia.tracking.mlflow.models import model_of, register_champion, remove_models, send_model
 from dl4ia.tracking.records import PLUMBING, Record, State
 
 if TYPE_CHECKING:
@@ -56,6 +56,14 @@ class MlflowTracker:
                 if record.state != "running":
                     self._client.set_tag(run.info.run_id, _SENT, digest)
             self._ids[record.key], self._sent[record.key] = run.info.run_id, digest
+
+    def register(self, name: str, about: str, key: str) -> None:
+        """Let the alias `champion` of a registered model lead to a record's model; see `Tracker.register`."""
+        with explained(self._address, name):
+            run = self._client.get_run(self._ids[key])
+            model = model_of(run)
+            if model is not None:
+                register_champion(self._client, run, model, name, about)
 
     def end_abandoned(self) -> None:
         """Show runs as stopped that are shown as running and whose process has ended."""
