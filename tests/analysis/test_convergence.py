@@ -18,10 +18,13 @@ def rising_after(start: float, by: float) -> np.ndarray:
     return falling(0.2) + by * np.clip(POINTS - start, 0, None)
 
 
-def curves(train: np.ndarray, validation: np.ndarray | None, seeds: int = 3) -> pd.DataFrame:
+def curves(
+    train: np.ndarray, validation: np.ndarray | None, seeds: int = 3, rate: np.ndarray | float = 0.01
+) -> pd.DataFrame:
     tables = []
     for seed in range(seeds):
         columns = {"seed": seed, "step": np.arange(100, 5001, 100), "train/loss": train * (1 + NOISE[seed])}
+        columns["learning_rate"] = rate
         if validation is not None:
             columns["validation/loss"] = validation * (1 + NOISE[-seed - 1])
         tables.append(pd.DataFrame(columns))
@@ -46,6 +49,28 @@ def test_the_verdict_follows_from_both_losses(train: np.ndarray, validation: np.
     result = convergence(curves(train, validation), [0, 1, 2])
     assert result is not None
     assert result.verdict == verdict
+
+
+@pytest.mark.parametrize("validation", [None, STILL_FALLING])
+@pytest.mark.parametrize(
+    ("rate", "verdict"),
+    [
+        (0.01 * (1 - POINTS), Verdict.ANNEALED),  # to its end
+        (0.01 * POINTS, Verdict.NOT_CONVERGED),  # as in a warm-up
+        (0.01 * (1 - POINTS / 4), Verdict.NOT_CONVERGED),
+    ],
+)
+def test_a_loss_that_falls_with_the_learning_rate_says_nothing_of_a_longer_training(validation, rate, verdict) -> None:
+    result = convergence(curves(STILL_FALLING, validation, rate=rate), [0, 1, 2])
+    assert result is not None
+    assert result.verdict == verdict
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_loss_of_zero_falls_no_further() -> None:
+    result = convergence(curves(np.where(POINTS > 0.8, 0.0, 1 - POINTS), None), [0, 1, 2])
+    assert result is not None
+    assert result.verdict == Verdict.CONVERGED
 
 
 def test_equal_losses_are_never_over_fitting() -> None:

@@ -24,6 +24,7 @@ def variant(task: TaskReport, name: str) -> VariantReport:
 
 
 LOWEST = "the validation loss (3 runs that trained) is lowest at iteration 2,400 of 5,000 and"
+ANNEALED = "falls to the end, together with the learning rate"
 FALLS = "still falls by 9 % over a tenth of the training"
 
 
@@ -36,6 +37,12 @@ FALLS = "still falls by 9 % over a tenth of the training"
             f"Over-fitted: {LOWEST} ends 26 % higher, while the training loss ends 30 % lower than there.",
         ),
         (Verdict.NOT_CONVERGED, 2400, f"Not converged: {LOWEST} {FALLS}."),
+        (Verdict.ANNEALED, 2400, f"Annealed: {LOWEST} {ANNEALED}."),
+        (
+            Verdict.ANNEALED,
+            None,
+            f"Annealed: the training loss (3 runs that trained) {ANNEALED}; no images validate.",
+        ),
         (Verdict.CONVERGED, 2400, f"Converged: {LOWEST} neither rises nor falls clearly at the end."),
         (
             Verdict.NOT_CONVERGED,

@@ -1,4 +1,4 @@
-"""What curves say of a training: over-fitted, unstable, not converged or converged, and when it left chance level."""
+"""What curves say of a training: over-fitted, unstable, converged or not, and when it left chance level."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ _POINTS = 10  # of a curve, below which it is too short for a verdict
 _RISE = 0.05  # of the smoothed validation loss above its minimum, from which on it has risen
 _FLAT = 0.02  # relative change of the training loss, up to which it neither rises nor falls
 _FALL = 0.02  # of the loss over a tenth of the training, from which on it still falls clearly
+_LOWERED = 0.5  # of the largest learning rate, below which the schedule has lowered it at the end
 
 
 class Verdict(StrEnum):
@@ -23,6 +24,7 @@ class Verdict(StrEnum):
     UNSTABLE = "unstable"  # both rise
     VALIDATION_ROSE = "validation loss rose"  # while training loss stood still
     NOT_CONVERGED = "not converged"  # the loss still falls clearly
+    ANNEALED = "annealed"  # so it does, and the learning rate with it: which says nothing of a longer training
     CONVERGED = "converged"
 
 
@@ -57,7 +59,7 @@ class Start:
 def convergence(curves: pd.DataFrame, trained: Sequence[int]) -> Convergence | None:
     """Judge the curves of one variant by the runs (seeds) that trained; None if there are none, or of too few points.
 
-    `curves` has columns seed, step, `train/loss` and, if images were held out, `validation/loss`.
+    `curves` has columns seed, step, learning_rate, `train/loss` and, if images were held out, `validation/loss`.
     """
     runs = curves[curves["seed"].isin(trained)]
     validated = "validation/loss" in runs and bool(runs["validation/loss"].notna().all())
@@ -66,34 +68,37 @@ def convergence(curves: pd.DataFrame, trained: Sequence[int]) -> Convergence | N
     if len(mean) < _POINTS:
         return None
     smooth = mean.rolling(max(2, len(mean) // 10), min_periods=1).mean()
-    fall = _fall(mean[columns[-1]])
+    fall, rate = _fall(mean[columns[-1]]), runs.groupby("step")["learning_rate"].mean()
+    falling = Verdict.ANNEALED if rate.iloc[-1] < _LOWERED * rate.max() else Verdict.NOT_CONVERGED
     last_step = int(mean.index[-1])
     if not validated:
-        verdict = Verdict.NOT_CONVERGED if fall is not None else Verdict.CONVERGED
+        verdict = Verdict.CONVERGED if fall is None else falling
         return Convergence(len(trained), verdict, None, last_step, 0.0, 0.0, fall or 0.0)
     best_step = int(smooth["validation/loss"].idxmin())
     rise = smooth.iloc[-1] / smooth.loc[best_step] - 1
     train_rise, validation_rise = float(rise["train/loss"]), float(rise["validation/loss"])
-    verdict = _verdict(train_rise, validation_rise, falls=fall is not None)
+    verdict = _verdict(train_rise, validation_rise, Verdict.CONVERGED if fall is None else falling)
     return Convergence(len(trained), verdict, best_step, last_step, validation_rise, train_rise, fall or 0.0)
 
 
-def _verdict(train_rise: float, validation_rise: float, *, falls: bool) -> Verdict:
+def _verdict(train_rise: float, validation_rise: float, otherwise: Verdict) -> Verdict:
     if validation_rise > _RISE:
         if train_rise < -_FLAT:
             return Verdict.OVER_FITTED
         return Verdict.UNSTABLE if train_rise > _FLAT else Verdict.VALIDATION_ROSE
-    return Verdict.NOT_CONVERGED if falls else Verdict.CONVERGED
+    return otherwise
 
 
 def _fall(loss: pd.Series) -> float | None:
     """Return by what part a loss falls over a tenth of the training, by a line through the logarithm of its last third.
 
-    None if that is little, or not more than noise (the 95 % interval of the slope contains 0).
+    None if that is little, or not more than noise (the 95 % interval of the slope contains 0), or if it is 0 already.
     """
     from scipy.stats import linregress  # noqa: PLC0415 (a second to import)
 
     third = loss.iloc[-max(4, len(loss) // 3) :]
+    if not (third > 0).all():
+        return None
     line = linregress(third.index.to_numpy(dtype=float), np.log(third.to_numpy(dtype=float)))
     fall = 1 - float(np.exp(line.slope * loss.index[-1] / 10))
     return fall if fall > _FALL and line.pvalue < 0.05 else None  # noqa: PLR2004 (95 %)

@@ -99,7 +99,7 @@ def _verdicts(task: "TaskReport") -> list[str]:
     groups = {
         verdict: [variant.name for variant in judged if variant.convergence and variant.convergence.verdict == verdict]
         for verdict in Verdict
-        if verdict != Verdict.CONVERGED
+        if verdict not in (Verdict.CONVERGED, Verdict.ANNEALED)
     }
     parts = [f"{verdict}: {formats.joined(members)}" for verdict, members in groups.items() if members]
     return [f"{task.task.title}, by the curves of the runs that trained: {'; '.join(parts)}."] if parts else []

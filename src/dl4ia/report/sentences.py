@@ -16,6 +16,7 @@ _STRATEGIES = {
     "patient-folds": "folds by patient",
     "none": "no images",
 }
+_ANNEALED = "falls to the end, together with the learning rate"
 
 
 def strategy(name: str) -> str:
@@ -27,11 +28,7 @@ def convergence(value: Convergence) -> str:
     """Return the verdict on the curves of a variant, with the numbers that it rests on."""
     runs = formats.counted(value.runs, "run")
     if value.best_step is None:
-        moved = (
-            f"still falls by {formats.percent(value.fall)} over a tenth of the training"
-            if value.verdict == Verdict.NOT_CONVERGED
-            else "has settled"
-        )
+        moved = {Verdict.NOT_CONVERGED: _falls(value), Verdict.ANNEALED: _ANNEALED}.get(value.verdict, "has settled")
         return f"{_capital(value.verdict)}: the training loss ({runs} that trained) {moved}; no images validate."
     lowest = (
         f"the validation loss ({runs} that trained) is lowest at iteration {value.best_step:,} of {value.last_step:,}"
@@ -43,10 +40,16 @@ def convergence(value: Convergence) -> str:
             direction = "higher" if value.train_rise > 0 else "lower"
             rest = f"{change}, while the training loss ends {formats.percent(train)} {direction} than there"
         case Verdict.NOT_CONVERGED:
-            rest = f"still falls by {formats.percent(value.fall)} over a tenth of the training"
+            rest = _falls(value)
+        case Verdict.ANNEALED:
+            rest = _ANNEALED
         case Verdict.CONVERGED:
             rest = "neither rises nor falls clearly at the end"
     return f"{_capital(value.verdict)}: {lowest} and {rest}."
+
+
+def _falls(value: Convergence) -> str:
+    return f"still falls by {formats.percent(value.fall)} over a tenth of the training"
 
 
 def _capital(text: str) -> str:
