@@ -1,10 +1,13 @@
 """A Dask cluster on this machine: a scheduler and workers, as a user starts them."""
 
+import json
 import os
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,10 +39,10 @@ class Cluster:
 def cluster(folder: Path, workers: int = 0) -> Iterator[Cluster]:
     """Start a scheduler on a free port, and workers in a folder, if any; end all of them afterwards."""
     options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
-    scheduler = _started("dask_scheduler", options, folder, {}, stderr=subprocess.PIPE)
-    assert scheduler.stderr is not None
-    said = iter(scheduler.stderr.readline, b"")
-    address = next(line.split()[-1].decode() for line in said if b"Scheduler at:" in line)
+    with tempfile.TemporaryDirectory() as place:
+        address_file = Path(place) / "scheduler.json"
+        scheduler = _started("dask_scheduler", [*options, "--scheduler-file", str(address_file)], folder, {})
+        address = _address(address_file)
     started = Cluster(folder, address, scheduler)
     try:
         if workers:
@@ -50,12 +53,20 @@ def cluster(folder: Path, workers: int = 0) -> Iterator[Cluster]:
             _end(process)
 
 
-def _started(
-    command: str, options: list[str], folder: Path, environment: dict[str, str], stderr: int = subprocess.DEVNULL
-) -> subprocess.Popen[bytes]:
+def _address(file: Path) -> str:
+    """Return what a scheduler has written about itself, once it has."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        with suppress(FileNotFoundError, json.JSONDecodeError):
+            return str(json.loads(file.read_text())["address"])
+        assert time.monotonic() < deadline, "the scheduler does not start"
+        time.sleep(0.05)
+
+
+def _started(command: str, options: list[str], folder: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     inherited = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))} | environment
     arguments = [sys.executable, "-m", f"distributed.cli.{command}", *options]
-    return subprocess.Popen(arguments, cwd=folder, env=inherited, stdout=subprocess.DEVNULL, stderr=stderr)
+    return subprocess.Popen(arguments, cwd=folder, env=inherited, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -11,6 +11,7 @@ import logging
 import pickle
 import platform
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
@@ -30,7 +31,7 @@ from dl4ia.execution.signals import stopping_in_order
 from dl4ia.execution.worker import picklable, set_up_torch
 
 _PATIENCE = 10  # seconds to wait for a scheduler that does not answer
-_PAUSE = 0.5  # seconds between two looks at whether a job should stop, and at whether a worker was lost
+_PAUSE = 0.2  # seconds between two looks at what jobs have sent, and at whether a job should stop
 _UNREACHABLE = (OSError, CommClosedError, CancelledError)  # a TimeoutError is an OSError
 _GPU = "GPU"  # the resource that a worker with a GPU is started with, by convention of Dask's users
 
@@ -167,12 +168,12 @@ class _Tasks(Generic[Result]):
             if self._asked and not self._told:
                 self._stop.set()
                 self._told = True
-            try:
-                number, kind, content = self._queue.get(timeout=_PAUSE)
-            except TimeoutError:
-                self._look_for_lost_jobs()
-            else:
+            messages = self._queue.get(batch=True)  # what there is: a scheduler logs each time that it waits in vain
+            for number, kind, content in messages:
                 self._take(number, _Kind(kind), pickle.loads(content), on_event)  # noqa: S301 (our own)
+            if not messages:
+                self._look_for_lost_jobs()
+                time.sleep(_PAUSE)
 
     def _take(self, number: int, kind: _Kind, value: Any, on_event: Emit) -> None:  # noqa: ANN401 (whatever a job is)
         """Take one message of a job."""
@@ -247,7 +248,7 @@ class _Stop:
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def asked(self) -> bool:
-        """Return what was known half a second ago: this is called at every step of a training."""
+        """Return what was known a moment ago: this is called at every step of a training."""
         return self._asked
 
     def __enter__(self) -> Self:

@@ -48,6 +48,8 @@ class Standardizer:
     def apply(self, images: np.ndarray) -> Tensor:
         """Return images (n, channels, h, w) as standardised float32."""
         tensor = torch.from_numpy(images).float()
+        if not len(tensor):
+            return tensor  # as where no image validates; PyTorch warns of the deviation of none
         if self.mean is None or self.std is None:
             std, mean = torch.std_mean(tensor, dim=(2, 3), keepdim=True)
             return (tensor - mean) / std.clamp(min=_SMALLEST_STD)
