@@ -22,8 +22,21 @@ DaskCluster(sys.argv[1]).run(jobs.note_stop, [sys.argv[2]], lambda event: print(
 """
 
 
+_OLD_PYTHON = """
+import distributed.versions
+true = distributed.versions.get_system_info
+distributed.versions.get_system_info = lambda: true() | {"python": "3.9.1.final.0"}
+"""
+
+
 def ignore(event):
     pass
+
+
+def old_python(folder):
+    """Return a folder that lets a Python which imports from it say of itself that it is an old one."""
+    (folder / "sitecustomize.py").write_text(_OLD_PYTHON)
+    return str(folder)
 
 
 @pytest.fixture(scope="module")
@@ -115,16 +128,21 @@ class TestWhatCannotWork:
             DaskCluster(no_worker.address)
 
     def test_a_worker_with_another_python(self, no_worker, tmp_path):
-        (tmp_path / "sitecustomize.py").write_text("import platform\nplatform.python_version = lambda: '3.9.1'\n")
-        no_worker.add_workers(1, PYTHONPATH=os.pathsep.join([str(tmp_path), *filter(None, sys.path)]))
+        no_worker.add_workers(1, PYTHONPATH=os.pathsep.join([old_python(tmp_path), *filter(None, sys.path)]))
         with pytest.raises(RunError, match=r"^worker tcp://.*: it has Python 3\.9\.1, and this command 3\."):
             DaskCluster(no_worker.address)
+
+    def test_a_scheduler_with_another_python(self, tmp_path, monkeypatch):
+        monkeypatch.syspath_prepend(old_python(tmp_path))
+        with cluster(ROOT) as started:
+            monkeypatch.undo()
+            started.add_workers(1)
+            with pytest.raises(RunError, match=r"^the scheduler: it has Python 3\.9\.1, and this command 3\."):
+                DaskCluster(started.address)
 
     def test_a_worker_without_the_project(self, no_worker, tmp_path):
         (tmp_path / "dl4ia").mkdir()
         (tmp_path / "dl4ia" / "__init__.py").write_text("raise ImportError('no such project')\n")
         no_worker.add_workers(1, PYTHONPATH=os.pathsep.join([str(tmp_path), *filter(None, sys.path)]))
-        with pytest.raises(
-            RunError, match=r"^worker tcp://.*: it fails to import the project \(.*start it in the same"
-        ):
+        with pytest.raises(RunError, match=r"^worker tcp://.*: it fails to import the project \(.*use the environment"):
             DaskCluster(no_worker.address)

@@ -6,16 +6,15 @@ the folder. When a worker dies, Dask gives its job to another one, which resumes
 """
 
 import hashlib
-import importlib.metadata
 import logging
 import pickle
-import platform
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any, Generic, Self
@@ -60,7 +59,8 @@ class DaskCluster:
             workers = self._client.scheduler_info(n_workers=-1)["workers"]
             if not workers:
                 raise RunError(f"no worker has joined the scheduler at {address}: `dask worker {address} --nthreads 1`")
-            self._check_workers()
+            self._check_versions()
+            self._check_copies()
         gpus = [worker["resources"].get(_GPU, 0) for worker in workers.values()]
         self._resources = {_GPU: 1} if any(gpus) else {}
         self._workers = int(sum(gpus)) or sum(worker["nthreads"] for worker in workers.values())
@@ -94,25 +94,30 @@ class DaskCluster:
                 f"the same command resumes"
             ) from error
 
-    def _check_workers(self) -> None:
-        """Raise RunError if a worker differs in what decides a result, or does not see the same files."""
+    def _check_versions(self) -> None:
+        """Raise RunError if scheduler or workers have another Python or Dask than this command, or other PyTorch."""
+        versions: Any = self._client.get_versions(packages=["torch"])
+        here = _versions(versions["client"])
+        workers = {f"worker {worker}": _versions(found) for worker, found in versions["workers"].items()}
+        for machine, there in ({"the scheduler": _versions(versions["scheduler"])} | workers).items():
+            for name in here if machine in workers else ("Python", "Dask"):
+                if there[name] != here[name]:
+                    found = f"it has {name} {there[name]}, and this command {here[name]}"
+                    raise RunError(f"{machine}: {found}: use the same environment, and start it again")
+
+    def _check_copies(self) -> None:
+        """Raise RunError if a worker has other code, or does not see the same files."""
         seen = Path("out") / f"cluster-{uuid.uuid4().hex}"
         seen.parent.mkdir(exist_ok=True)
         seen.touch()
         try:
-            described = self._client.run(_description, seen, on_error="return")
+            found = self._client.run(_copy, seen, on_error="return")
         finally:
             seen.unlink()
-        here = _description(seen) | {"folder": True}
-        for worker, there in described.items():
-            if isinstance(there, Exception):
-                reason = (
-                    f"it fails to import the project ({type(there).__name__}: {' '.join(str(there).split())[:200]})"
-                )
-                raise RunError(f"worker {worker}: {reason}: start it in the same environment as this command")
-            for key, value in here.items():
-                if there[key] != value:
-                    raise RunError(f"worker {worker}: {_difference(key, value, there[key])}, and start it again")
+        here = _Copy(sees_file=True, code=_digest())
+        for worker, there in found.items():
+            if there != here:
+                raise RunError(f"worker {worker}: {_difference(there)}, and start it again")
 
 
 def _connected(address: str) -> Client:
@@ -122,26 +127,42 @@ def _connected(address: str) -> Client:
         raise RunError(f"scheduler {address!r}: expected an address such as tcp://host:8786") from error
 
 
-def _description(seen: Path) -> dict[str, Any]:
-    """Return what has to be the same in all processes: versions, code, and the folder that has the file `seen`."""
-    code = hashlib.sha256()
-    package = Path(dl4ia.__file__).parent
-    for path in sorted(package.rglob("*.py")):
-        code.update(f"{path.relative_to(package)}\n".encode() + path.read_bytes())
+def _versions(found: dict[str, Any]) -> dict[str, str]:
+    """Return what Dask has found out about a process: versions of what has to be the same everywhere."""
+    packages = found["packages"]
     return {
-        "folder": seen.exists(),
-        "Python": platform.python_version(),
-        "PyTorch": importlib.metadata.version("torch").split("+")[0],  # as `cpu` and `cu130` of the same release
-        "code": code.hexdigest(),
+        "Python": ".".join(found["host"]["python"].split(".")[:3]),
+        "Dask": packages["distributed"],
+        "PyTorch": str(packages["torch"]).split("+")[0],  # as `cpu` and `cu130` of the same release
     }
 
 
-def _difference(key: str, here: object, there: object) -> str:
-    if key == "folder":
+@dataclass(frozen=True)
+class _Copy:
+    """The working copy that a worker has: whether it sees a file of this command, and a digest of its code."""
+
+    sees_file: bool
+    code: str
+
+
+def _copy(seen: Path) -> _Copy:
+    return _Copy(seen.exists(), _digest())
+
+
+def _digest() -> str:
+    code, package = hashlib.sha256(), Path(dl4ia.__file__).parent
+    for path in sorted(package.rglob("*.py")):
+        code.update(f"{path.relative_to(package)}\n".encode() + path.read_bytes())
+    return code.hexdigest()
+
+
+def _difference(there: _Copy | Exception) -> str:
+    if isinstance(there, Exception):
+        reason = f"{type(there).__name__}: {' '.join(str(there).split())[:200]}"
+        return f"it fails to import the project ({reason}): use the environment of this command"
+    if not there.sees_file:
         return "it does not see this folder: change to the working copy, on a file system that all machines share"
-    if key == "code":
-        return "it has other code than this command: use the same working copy"
-    return f"it has {key} {there}, and this command {here}: use the same environment"
+    return "it has other code than this command: use the same working copy"
 
 
 class _Tasks(Generic[Result]):
