@@ -55,11 +55,14 @@ def shorten(content: dict) -> None:
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory) -> Workspace:
-    """A clone of a repository that has the project, set up as by `make setup`."""
+    """A clone of a repository that has the project, with results, set up as by `make setup`."""
     folder = tmp_path_factory.mktemp("readme")
     original = project(folder / "original", shorten)
     original.run("git", "clone", "-q", "--bare", ".", str(folder / "shared.git"))
-    return set_up(folder / "shared.git", folder / "clone")
+    clone = set_up(folder / "shared.git", folder / "clone")
+    clone.repro()
+    clone.commit("Results")
+    return clone
 
 
 def set_up(repository: Path, root: Path) -> Workspace:
@@ -98,8 +101,6 @@ def test_every_command_runs_as_printed(workspace):
 
 
 def test_every_command_in_the_text_runs_as_printed(workspace):
-    workspace.repro()
-    workspace.commit("Results")
     row = f"dvc repro evaluate@{ROW[1].strip().partition(':')[0]}"  # below
     for command in [command for command in stated() if command not in (row, GROUPS)]:
         if command in ELSEWHERE:
