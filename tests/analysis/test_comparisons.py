@@ -6,6 +6,7 @@ from dl4ia.analysis.comparisons import ablations, best_variants
 from dl4ia.analysis.settings import FlatSettings, common_settings, differences
 from dl4ia.analysis.tables import Result
 from dl4ia.config import Params
+from dl4ia.data.augmentation.geometry import Affine
 from dl4ia.runs.layout import Layout
 
 Copy = tuple[Params, Layout]
@@ -85,6 +86,20 @@ def _with_trained(result: Result, seeds: set[int]) -> Result:
     runs = [run.model_copy(update={"trained": run.seed in seeds}) for run in result.record.runs]
     record = result.record.model_copy(update={"runs": runs})
     return replace(result, record=record)
+
+
+def test_augmentations_are_named_with_what_they_state(params):
+    plain, flipped = (FlatSettings.of(params.variants[name]) for name in ("warwick-start", "warwick-unet"))
+    assert differences(plain, flipped)["augmentation"] == ([], ["flips", "quarter-turns"])
+    turned = params.variants["warwick-unet"]
+    settings = turned.settings.model_copy(update={"augmentation": (Affine(kind="affine", degrees=180.0),)})
+    rotated = FlatSettings.of(turned.model_copy(update={"settings": settings}))
+    changed = {key: value for key, value in differences(flipped, rotated).items() if key.startswith("augmentation")}
+    assert changed == {
+        "augmentation": (["flips", "quarter-turns"], ["affine"]),
+        "augmentation.affine.degrees": (None, 180.0),
+    }
+    assert differences(rotated, flipped) == {"augmentation": (["affine"], ["flips", "quarter-turns"])}
 
 
 def flat(**stated: object) -> FlatSettings:

@@ -20,14 +20,25 @@ class FlatSettings:
     def of(cls, variant: Variant) -> "FlatSettings":
         """Return the settings of a variant."""
         test_time: Flat = {"test_time": variant.test_time}
+        settings = variant.settings.model_dump(mode="json", exclude={"seeds"})
         return cls(
-            complete=flat(variant.settings.model_dump(mode="json", exclude={"seeds"})) | test_time,
+            complete=flat(settings) | _kinds(settings) | test_time,
             stated=flat(variant.settings.deciding) | (test_time if variant.test_time != "none" else {}),
         )
 
     def value(self, key: str) -> object:
         """Return a setting; a list or section as it is stated, without neutral defaults in it."""
         return self.stated.get(key, self.complete.get(key))
+
+
+def _kinds(settings: Mapping[str, object]) -> Flat:
+    """Return which sections each list of sections has, such as the augmentations."""
+    lists = {key: value for key, value in settings.items() if isinstance(value, list)}
+    return {
+        key: [section["kind"] for section in sections]
+        for key, sections in lists.items()
+        if all(isinstance(section, dict) for section in sections)
+    }
 
 
 def common_settings(rows: Sequence[FlatSettings]) -> FlatSettings:
@@ -51,12 +62,19 @@ def differences(base: FlatSettings, other: FlatSettings) -> dict[str, tuple[obje
     """Return the settings in which two variants differ, with both values.
 
     What only one `kind` of a section has belongs to its kind: {kind: sgd, momentum: 0.9} and {kind: adam} differ in one
-    setting, under the key of the section, and in a second one if their learning rates are not the same.
+    setting, under the key of the section, and in a second one if their learning rates are not the same. Of a section
+    that only the other variant's list has, such as an augmentation, what it states is given; of one that it lacks,
+    nothing.
     """
     changed = {key for key in {*base.complete, *other.complete} if base.complete.get(key) != other.complete.get(key)}
     kinds = {key.removesuffix(".kind") for key in changed if key.endswith(".kind")}
+    lists = tuple(f"{key}." for key in changed if isinstance(base.complete.get(key, other.complete.get(key)), list))
     result: dict[str, tuple[object, object]] = {}
     for key in dict.fromkeys([*base.complete, *other.complete]):
+        if key.startswith(lists) and (
+            key not in other.complete or (key not in base.complete and key not in other.stated)
+        ):
+            continue
         section = next((name for name in kinds if key.startswith(f"{name}.")), None)
         if section is not None and (key == f"{section}.kind" or key not in base.complete or key not in other.complete):
             result[section] = (_of_kind(base, other, section), _of_kind(other, base, section))
