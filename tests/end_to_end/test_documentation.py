@@ -121,7 +121,7 @@ def test_the_row_of_a_variant_can_be_pasted(workspace):
     path = workspace.root / "params.yaml"
     text = path.read_text()
     path.write_text(text.replace("  warwick-start:\n", f"{ROW[1]}  warwick-start:\n", 1))
-    assert workspace.repro("evaluate@mnist-wide") == ["train@mnist-wide", "evaluate@mnist-wide"]
+    assert workspace.repro("evaluate@mnist-wide") == ["code", "train@mnist-wide", "evaluate@mnist-wide"]
     assert workspace.layout.run("mnist-wide", 0).config().settings["network"]["feature_maps"] == [16, 32, 64]
 
 
