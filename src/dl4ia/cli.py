@@ -114,16 +114,20 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, (about, names) in _STAGES.items():
+
+    def add(name: str, about: str, run: Callable[[argparse.Namespace], None]) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=about, description=about)
-        command.set_defaults(run=_run_stage, stage="overview" if name == "list" else name, names=None)
+        command.set_defaults(run=run)
+        return command
+
+    for name, (about, names) in _STAGES.items():
+        command = add(name, about, _run_stage)
+        command.set_defaults(stage="overview" if name == "list" else name, names=None)
         if names:
             command.add_argument("names", metavar=names[0], nargs=names[1], help="as in params.yaml")
         if name in _WORK:
             _add_scheduler(command)
-    about = "run a study, or continue it"
-    search = commands.add_parser("search", help=about, description=about)
-    search.set_defaults(run=_search)
+    search = add("search", "run a study, or continue it", _search)
     search.add_argument("study", metavar="STUDY", help="as in params.yaml")
     search.add_argument("--workers", metavar="N", default="auto", help="processes of one thread (default: all cores)")
     _add_scheduler(search)
@@ -134,20 +138,12 @@ def _parser() -> argparse.ArgumentParser:
         help="database (default: OPTUNA_STORAGE, or studies.db in this folder)",
     )
     search.add_argument("--trials", metavar="N", help="how many trials to reach (default: those of params.yaml)")
-    about = "send outputs to the DVC remote, or to ADDRESS, which becomes the remote"
-    share = commands.add_parser("share", help=about, description=about)
-    share.set_defaults(run=_share)
+    share = add("share", "send outputs to the DVC remote, or to ADDRESS, which becomes the remote", _share)
     share.add_argument("address", metavar="ADDRESS", nargs="?", help="a folder, or as in s3://bucket/path")
-    about = "bring the outputs of dvc.lock from the DVC remote"
-    fetch = commands.add_parser("fetch", help=about, description=about)
-    fetch.set_defaults(run=_fetch)
-    about = "print the stages of dvc.yaml of groups of experiments"
-    stages = commands.add_parser("stages", help=about, description=about)
-    stages.set_defaults(run=_stages)
+    add("fetch", "bring the outputs of dvc.lock from the DVC remote", _fetch)
+    stages = add("stages", "print the stages of dvc.yaml of groups of experiments", _stages)
     stages.add_argument("groups", metavar="GROUP", nargs="+", help="as in params.yaml; report: those of the report")
-    about = "show that the code of a revision computes the same as now, to the bit, and record that"
-    same = commands.add_parser("same", help=about, description=about)
-    same.set_defaults(run=_same)
+    same = add("same", "show that the code of a revision computes the same as now, to the bit, and record that", _same)
     same.add_argument("revision", metavar="REV", help="a commit, such as HEAD")
     return parser
 

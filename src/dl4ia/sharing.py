@@ -87,11 +87,6 @@ def _paths(outputs: "Iterable[Output]") -> list[str]:
     return [output.fs_path for output in outputs]
 
 
-def _is_here(repo: Repo, output: "Output") -> bool:
-    """Return whether the cache has an output: the file, or the list of its files."""
-    return _is_whole(repo, output.hash_info.value)
-
-
 def _is_there(repo: Repo, output: "Output") -> bool:
     """Return whether the remote has an output: the file, or the list of its files."""
     return bool(repo.cloud.get_remote_odb().exists(output.hash_info.value))

@@ -366,8 +366,18 @@ def test_items_of_a_list_are_searched_by_their_kind(tmp_path):
     assert not any(key.startswith("augmentation.affine.degrees") for key in study.fixed)
 
 
+def test_an_augmentation_without_settings_is_part_of_what_a_study_is(params):
+    study = params.study("unet")
+    base = study.base | {"augmentation": [each for each in study.base["augmentation"] if each["kind"] != "flips"]}
+    without = study.model_copy(update={"base": base})
+    assert study.fixed["augmentation"] == ["flips", *without.fixed["augmentation"]]
+
+
 def test_flat_keys_of_a_list_name_kinds_where_these_differ():
-    assert flat({"a": [{"kind": "x", "b": 1}, {"kind": "y", "b": 2}]}) == {"a.x.b": 1, "a.y.b": 2}
+    assert flat({"a": [{"kind": "x", "b": 1}, {"kind": "y", "b": 2}]}) == {
+        "a": ["x", "y"], "a.x.b": 1, "a.y.b": 2
+    }  # fmt: skip
+    assert flat({"a": [{"kind": "x"}]}) == {"a": ["x"]}
     for plain in ([1, 2], [], [{"kind": "x"}, {"kind": "x"}], [{"b": 1}]):
         assert flat({"a": plain}) == {"a": plain}
 

@@ -42,16 +42,18 @@ def workers(started):
     return [child for nanny in nannies for child in nanny.children() if "spawn_main" in " ".join(child.cmdline())]
 
 
-def has_trained_for_a_while(workspace):
-    return lambda: any(workspace.root.glob("out/runs/*/seed-*/history.csv"))
+def reproducing(workspace, started, database, workers):
+    """Start `dvc repro` on a cluster with so many workers; return it and its variables once it has trained a bit."""
+    started.add_workers(workers, PYTHONPATH=workspace.sources)
+    where = {"DASK_SCHEDULER_ADDRESS": started.address, "OPTUNA_STORAGE": database}
+    command = workspace.start("dvc", "repro", **where)
+    assert wait_until(lambda: any(workspace.root.glob("out/runs/*/seed-*/history.csv")))
+    return command, where
 
 
 def test_a_worker_that_is_killed_costs_nothing_and_results_are_those_of_this_machine(workspace, database, expected):
     with cluster(workspace.root) as started:
-        started.add_workers(3, PYTHONPATH=workspace.sources)
-        where = {"DASK_SCHEDULER_ADDRESS": started.address, "OPTUNA_STORAGE": database}
-        command = workspace.start("dvc", "repro", **where)
-        assert wait_until(has_trained_for_a_while(workspace))
+        command, _ = reproducing(workspace, started, database, 3)
         for worker in workers(started)[:2]:
             worker.kill()
         _, errors = command.communicate()
@@ -63,10 +65,7 @@ def test_a_worker_that_is_killed_costs_nothing_and_results_are_those_of_this_mac
 
 def test_a_scheduler_that_is_killed_loses_nothing(workspace, database, expected):
     with cluster(workspace.root) as started:
-        started.add_workers(2, PYTHONPATH=workspace.sources)
-        where = {"DASK_SCHEDULER_ADDRESS": started.address, "OPTUNA_STORAGE": database}
-        command = workspace.start("dvc", "repro", **where)
-        assert wait_until(has_trained_for_a_while(workspace))
+        command, where = reproducing(workspace, started, database, 2)
         os.kill(started.scheduler.pid, signal.SIGKILL)
         _, errors = command.communicate()
     assert command.returncode != 0

@@ -20,25 +20,14 @@ class FlatSettings:
     def of(cls, variant: Variant) -> "FlatSettings":
         """Return the settings of a variant."""
         test_time: Flat = {"test_time": variant.test_time}
-        settings = variant.settings.model_dump(mode="json", exclude={"seeds"})
         return cls(
-            complete=flat(settings) | _kinds(settings) | test_time,
+            complete=flat(variant.settings.model_dump(mode="json", exclude={"seeds"})) | test_time,
             stated=flat(variant.settings.deciding) | (test_time if variant.test_time != "none" else {}),
         )
 
     def value(self, key: str) -> object:
         """Return a setting; a list or section as it is stated, without neutral defaults in it."""
         return self.stated.get(key, self.complete.get(key))
-
-
-def _kinds(settings: Mapping[str, object]) -> Flat:
-    """Return which sections each list of sections has, such as the augmentations."""
-    lists = {key: value for key, value in settings.items() if isinstance(value, list)}
-    return {
-        key: [section["kind"] for section in sections]
-        for key, sections in lists.items()
-        if all(isinstance(section, dict) for section in sections)
-    }
 
 
 def common_settings(rows: Sequence[FlatSettings]) -> FlatSettings:

@@ -1,6 +1,7 @@
 """Sections of params.yaml: nested as they are written, or flat with dotted keys.
 
-A list of sections of different `kind` (augmentations) is addressed by kind: `augmentation.affine.degrees`.
+A list of sections of different `kind` (augmentations) is addressed by kind: `augmentation.affine.degrees`. Flat, it is
+also there as the list of its kinds, some of which have no settings: `augmentation`.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,10 @@ def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     result: dict[str, Any] = {}
     for key, value in nested.items():
         sections = _by_kind(value)
-        result |= {f"{prefix}{key}": value} if sections is None else flat(sections, f"{prefix}{key}.")
+        if sections is None or isinstance(value, list):
+            result[f"{prefix}{key}"] = value if sections is None else list(sections)
+        if sections is not None:
+            result |= flat(sections, f"{prefix}{key}.")
     return result
 
 

@@ -55,10 +55,10 @@ class Champion:
 def champions(params: Params, layout: Layout) -> list[Champion]:
     """Return the first seed of the champion of each task, as in the artifacts of dvc.yaml, where it was trained."""
     found = []
-    for task, name in params.champions.items():
-        for experiment in experiments(params, [name], layout)[:1] if name in params.variants else []:
-            about = f"{task_of(task).title}: {name} ({experiment.variant.about}), chosen by its validation score."
-            found.append(Champion(task_of(task).experiment, about, RunView(experiment)))
+    for name, task in ((name, task_of(key)) for key, name in params.champions.items() if name in params.variants):
+        first = experiments(params, [name], layout)[0]
+        about = f"{task.title}: {name} ({first.variant.about}), chosen by its validation score."
+        found.append(Champion(task.experiment, about, RunView(first)))
     return [champion for champion in found if champion.run.exists]
 
 
