@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from dl4ia.cli import ending_in_one_line, run
 from dl4ia.execution.signals import Interrupted
@@ -168,3 +170,18 @@ cli.main("train")
     assert ended.returncode == code
     assert ended.stdout == "done\n"
     assert ended.stderr == ("error: no\n" if code == 1 else "")
+
+
+def test_predictions_are_printed_with_where_they_are(here, capsys):
+    shutil.copytree(ROOT / "models" / "mnist", here / "models" / "mnist")
+    Image.fromarray(np.diag(np.full(40, 255, dtype=np.uint8))).save(here / "x.png")
+    run(["predict", "x.png", "--model", "mnist", "--out", "found"])
+    printed = capsys.readouterr().out
+    assert re.search(r"image +width +height +digit +probability\n *x.png +40 +40 +\d +[01]\.\d+", printed)
+    assert printed.endswith("pictures, and this table as predictions.csv, are in found\n")
+
+
+@pytest.mark.parametrize("scale", ["0", "-1", "nan", "inf", "wide"])
+def test_a_scale_that_is_none_is_named(here, scale, capsys):
+    code, line = ended("predict", "x.png", f"--microns-per-pixel={scale}", capsys=capsys)
+    assert (code, line) == (1, f"error: --microns-per-pixel: got {scale!r}, expected a number above 0")

@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import math
 import os
 import signal
 import sys
@@ -22,6 +23,7 @@ examples:
   dl4ia train mnist-cnn             all its seeds, side by side; the same command resumes
   dl4ia evaluate mnist-cnn          on the test set
   dl4ia search joint --workers 2    a study; several such processes share the trials
+  dl4ia predict slide.png           the glands in pictures of one's own, by the best network
   dl4ia report                      results/*.csv and report/
 
 `dvc repro` runs all that is out of date, in order; see README.md.
@@ -34,6 +36,7 @@ _STAGES = {
     "split": ("choose the training images that validate", ("TASK", "*")),
     "train": ("train all seeds of variants, or resume them", ("VARIANT", "+")),
     "evaluate": ("measure trained variants and ensembles on the test sets", ("NAME", "+")),
+    "champion": ("write the network of each task to use first to models/", ("TASK", "*")),
     "report": ("write the tables in results/, and the report", None),
     "publish": ("show all runs and studies on disk in MLflow", None),
     "list": ("list variants and studies with their results", None),
@@ -138,6 +141,20 @@ def _parser() -> argparse.ArgumentParser:
         help="database (default: OPTUNA_STORAGE, or studies.db in this folder)",
     )
     search.add_argument("--trials", metavar="N", help="how many trials to reach (default: those of params.yaml)")
+    predict = add("predict", "apply a network to pictures: glands in tissue, or digits", _predict)
+    predict.add_argument(
+        "images", metavar="IMAGE", nargs="+", type=Path, help="files (BMP, JPEG, PNG, TIFF), or folders"
+    )
+    predict.add_argument(
+        "--model",
+        metavar="NAME",
+        default="warwick",
+        help="a task, for its champion (warwick, the default, or mnist), a variant, or a folder with a model",
+    )
+    predict.add_argument(
+        "--out", metavar="FOLDER", type=Path, default=Path("predictions"), help="for the results (default: predictions)"
+    )
+    predict.add_argument("--microns-per-pixel", metavar="X", help="of pictures of tissue (default: 0.62, as at 20x)")
     share = add("share", "send outputs to the DVC remote, or to ADDRESS, which becomes the remote", _share)
     share.add_argument("address", metavar="ADDRESS", nargs="?", help="a folder, or as in s3://bucket/path")
     add("fetch", "bring the outputs of dvc.lock from the DVC remote", _fetch)
@@ -192,6 +209,16 @@ def _stages(arguments: argparse.Namespace) -> None:
     print(*(stage for group in arguments.groups for stage in stages_of(group)), sep="\n")  # noqa: T201
 
 
+def _predict(arguments: argparse.Namespace) -> None:
+    from dl4ia.prediction import TABLE, predict  # noqa: PLC0415
+
+    scale = arguments.microns_per_pixel
+    microns = None if scale is None else _positive("--microns-per-pixel", scale)
+    table = predict(arguments.images, arguments.model, arguments.out, microns)
+    print(table.to_string(index=False))  # noqa: T201
+    print(f"pictures, and this table as {TABLE}, are in {arguments.out}")  # noqa: T201
+
+
 def _share(arguments: argparse.Namespace) -> None:
     from dl4ia.sharing import share  # noqa: PLC0415
 
@@ -214,3 +241,13 @@ def _number(option: str, text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise UserError(f"{option}: got {text!r}, expected a whole number above 0")
     return int(text)
+
+
+def _positive(option: str, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise UserError(f"{option}: got {text!r}, expected a number above 0")
+    return number

@@ -109,6 +109,19 @@ class Pipeline:
         for name in names:
             print(trained_line(name, [each for each in todo if each.name == name]))  # noqa: T201
 
+    def champion(self, names: Sequence[str] = ()) -> None:
+        """Write the champion of the named tasks, or of all, to `models/`: the first run of each."""
+        from dl4ia.runs.saved_model import champion_folder, save_model  # noqa: PLC0415
+        from dl4ia.runs.train import experiments  # noqa: PLC0415
+
+        for task in names or self.params.champions:
+            if task not in self.params.champions:
+                raise UserError(
+                    f"params.yaml: champions: {task} has none; expected one of {', '.join(self.params.champions)}"
+                )
+            first = experiments(self.params, [self.params.champions[task]], self.layout)[0]
+            save_model(first, champion_folder(task, self.layout.root))
+
     def evaluate(self, names: Sequence[str]) -> None:
         """Measure the finished runs of the named variants and ensembles on the test sets, and draw them."""
         from dl4ia.runs.evaluate import evaluate_ensemble, evaluate_variant  # noqa: PLC0415

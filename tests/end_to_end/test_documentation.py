@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 import requests
+from PIL import Image
 
 from tests.conftest import ROOT
 from tests.end_to_end.conftest import project
+from tests.tasks.test_gland_prediction import picture
 from tests.test_advice import examples, stated
 from tests.workspaces import Workspace, keep, wait_until
 
@@ -19,7 +21,7 @@ pytestmark = pytest.mark.system
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-ROW = re.search(r"```yaml\n(  mnist-wide:.*?)```", README, re.DOTALL)
+ROW = re.search(r"```yaml\n(  mnist-double:.*?)```", README, re.DOTALL)
 PLACES = {"/some/shared/folder": "remote", "/folder/with/mnist/and/warwick": "mirror"}
 # What runs elsewhere: in test_demo.py, test_reruns.py, test_makefile.py, test_cluster.py, and by whoever runs this one.
 ELSEWHERE = {
@@ -62,6 +64,7 @@ def workspace(tmp_path_factory) -> Workspace:
     clone = set_up(folder / "shared.git", folder / "clone")
     clone.repro()
     clone.commit("Results")
+    Image.fromarray(picture(522, 775, (200, 300, 90))[0]).save(clone.root / "slide.png")  # that of a reader
     return clone
 
 
@@ -121,8 +124,8 @@ def test_the_row_of_a_variant_can_be_pasted(workspace):
     path = workspace.root / "params.yaml"
     text = path.read_text()
     path.write_text(text.replace("  warwick-start:\n", f"{ROW[1]}  warwick-start:\n", 1))
-    assert workspace.repro("evaluate@mnist-wide") == ["code", "train@mnist-wide", "evaluate@mnist-wide"]
-    assert workspace.layout.run("mnist-wide", 0).config().settings["network"]["feature_maps"] == [16, 32, 64]
+    assert workspace.repro("evaluate@mnist-double") == ["code", "train@mnist-double", "evaluate@mnist-double"]
+    assert workspace.layout.run("mnist-double", 0).config().settings["network"]["feature_maps"] == [16, 32, 64]
 
 
 def test_a_key_of_the_defaults_is_added_to_one_row_and_changes_no_other_line(workspace):

@@ -1,0 +1,100 @@
+"""A trained network with all that is needed to apply it, in a folder of its own: `models/<task>/` in git.
+
+The folder is a run directory without its curves, and `use.json`, which says how its predictions are made.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from torch import nn
+from torch.nn import functional
+
+from dl4ia.base import atomic_files
+from dl4ia.base.errors import ConfigError, RunError
+from dl4ia.config.settings import Settings
+from dl4ia.config.variants import TestTime, Variant
+from dl4ia.runs.experiment import Standardizer
+from dl4ia.runs.predictions import mean_log_probability, views
+from dl4ia.runs.run_directory import RunDirectory
+from dl4ia.runs.schemas import Stored, damaged, read_json
+from dl4ia.runs.train import Experiment
+from dl4ia.tasks import Task, task_of
+from dl4ia.training.loop import predict
+
+
+def champion_folder(task: str, root: Path = Path()) -> Path:
+    """Return where the champion of a task is."""
+    return root / "models" / task
+
+
+class Use(Stored):
+    """What a network is, and over which transformed copies of an image its predictions are averaged."""
+
+    about: str
+    test_time: TestTime = "none"
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """A network that can be applied: `name` is its variant and seed."""
+
+    name: str
+    task: Task
+    network: nn.Module
+    standardizer: Standardizer
+    test_time: TestTime
+
+    @classmethod
+    def load(cls, folder: Path, variant: Variant | None = None) -> Self:
+        """Read a saved model, or a run directory, of which `variant` says how it is used; raises RunError."""
+        run = RunDirectory(folder)
+        config = run.config()
+        use = folder / "use.json"
+        try:
+            task, settings = (
+                task_of(config.task),
+                Settings.model_validate_json(json.dumps(config.settings | {"seeds": [config.seed]})),
+            )
+            network = settings.network.build(task.signature)
+            network.load_state_dict(run.weights())
+        except (ConfigError, ValidationError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise damaged(
+                folder / "config.json", f"it does not fit its weights or this code: {reason}", folder
+            ) from error
+        if variant is not None:
+            test_time = variant.test_time
+        else:
+            test_time = read_json(use, Use, folder).test_time if use.exists() else "none"
+        by_training_set = config.standardization
+        standardizer = Standardizer()
+        if by_training_set is not None:
+            standardizer = Standardizer(tuple(by_training_set.mean), tuple(by_training_set.std))
+        return cls(f"{config.variant}/seed-{config.seed}", task, network.eval(), standardizer, test_time)
+
+    def probabilities(self, images: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the probabilities of classes (n, classes, ...) in raw images (n, channels, h, w)."""
+        batch = self.standardizer.apply(images)
+        each = [
+            back(functional.log_softmax(predict(self.network, forth(batch)), dim=1))
+            for forth, back in views(self.test_time)
+        ]
+        return np.asarray(mean_log_probability(each).exp().numpy(), dtype=np.float32)
+
+
+def save_model(experiment: Experiment, folder: Path) -> None:
+    """Write the network of a finished run to `folder`; raises RunError if it is not finished, or damaged."""
+    run, variant = experiment.run, experiment.variant
+    if (state := run.status().state) != "finished":
+        raise RunError(f"{run.path}: its training is {state}: `{variant.training_command(experiment.name)}` first")
+    run.weights()  # which checks them
+    saved = RunDirectory(folder)
+    saved.write_config(run.config())
+    saved.write_status(run.status())
+    atomic_files.write(folder / "model.safetensors", (run.path / "model.safetensors").read_bytes())
+    atomic_files.write_json(folder / "use.json", Use(about=variant.about, test_time=variant.test_time).model_dump())
