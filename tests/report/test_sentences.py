@@ -164,6 +164,7 @@ def test_a_champion_that_is_the_best_by_validation_is_named_once(glands: TaskRep
         (Summary(1, 0.495, None, 0.495, 0.495, interval=False), "0.495"),
         (Summary(3, 0.81, 0.005, 0.8049, 0.815, interval=False), "0.810 ± 0.005 (0.805 to 0.815)"),
         (Summary(5, 0.84, 0.003, 0.836, 0.844, interval=True), "0.840 ± 0.003 [0.836, 0.844]"),
+        (Summary(5, 0.99622, 0.0004, 0.9951, 0.9971, interval=True), "0.9962 ± 0.0004 [0.995, 0.997]"),
     ],
 )
 def test_a_summary_shows_an_interval_only_where_there_is_one(value: Summary | None, text: str) -> None:

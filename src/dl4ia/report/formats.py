@@ -25,7 +25,9 @@ def signed(value: float) -> str:
 
 
 def mean_sd(mean: float | None, sd: float | None, digits: int = 3) -> str:
-    """Return `mean ± sd`, or the mean alone where there is one value."""
+    """Return `mean ± sd`, or the mean alone where there is one value; with a digit more where the sd would be 0."""
+    if sd and float(f"{sd:.{digits}f}") == 0:
+        digits += 1
     spread = number(sd, digits)
     return number(mean, digits) + ("" if spread == NONE else f" ± {spread}")
 

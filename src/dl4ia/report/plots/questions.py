@@ -46,7 +46,7 @@ def splits(found: Sequence[RepeatedSplits], test: str, score: str) -> Figure:
     reported = next((each.reported for each in found if each.reported is not None), None)
     if reported is not None:
         right.axvline(reported, color="black", linestyle=(0, (1, 1)), label=f"reported: {reported:.3f}")
-        right.legend(loc="upper right")
+        right.legend(loc="upper left")
     right.set_yticks(range(len(found)), [each.name for each in found])
     right.set_ylim(-0.7, len(found) - 0.3)
     right.set_xlabel(f"validation minus {test} {score} of a split\nbars: mean ± standard deviation")
