@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine
@@ -31,9 +32,9 @@ def server() -> Iterator[str]:
     folder, port = Path(tempfile.mkdtemp(prefix="postgresql-")), _free_port()
     if user:
         shutil.chown(folder, user)
-    options = {"user": user, "cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    options: dict[str, Any] = {"user": user, "cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     subprocess.run(["initdb", "-D", folder / "data", "-A", "trust", "-U", "me", "--no-sync"], check=True, **options)
-    arguments = ["-D", folder / "data", "-F", "-h", "127.0.0.1", "-p", str(port), "-k", folder]
+    arguments = ["-D", f"{folder}/data", "-F", "-h", "127.0.0.1", "-p", str(port), "-k", str(folder)]
     process = subprocess.Popen(["postgres", *arguments], **options)
     try:
         url = f"postgresql+psycopg://me@127.0.0.1:{port}/postgres"
