@@ -42,6 +42,7 @@ from tests.search.postgresql import server
 ROUNDS, TRIALS, ITERATIONS = 3, 4, 400
 STORED, POINTS, NEW = (100, 1_000, 10_000), 12, 20
 _STRATEGY: Final = "random"
+_LIKE = "lambda"  # the study whose network is trained
 _RESULT = Path("results/scale.csv")
 
 
@@ -79,7 +80,8 @@ def _throughput(url: str) -> list[Row]:
 
 def _search(name: str, trials: int, executor: Executor, url: str) -> float:
     """Return the seconds from the start of the first trial to the end of the last of a new study."""
-    run_study(name, _study(trials), Layout(), url, executor, lambda _progress: None)
+    with tempfile.TemporaryDirectory() as folder:
+        run_study(name, _study(trials), _copy(Path(folder)), url, executor, lambda _progress: None)
     trials_of = optuna.load_study(study_name=name, storage=url).get_trials(deepcopy=False)
     starts, ends = zip(*((each.datetime_start, each.datetime_complete) for each in trials_of), strict=True)
     return float((max(ends) - min(starts)).total_seconds())
@@ -96,7 +98,17 @@ def _study(trials: int) -> Study:
         "iterations": ITERATIONS,
         "evaluate_every": ITERATIONS // POINTS,
     }
-    return config.load().study("lambda").model_copy(update=changes)
+    return config.load().study(_LIKE).model_copy(update=changes)
+
+
+def _copy(folder: Path) -> Layout:
+    """Return a working copy that has the images of this one, and results of its own."""
+    here, copy = Layout(), Layout(folder)
+    task = config.load().study(_LIKE).task
+    for path in (here.dataset(task, "train"), here.split(task, _STRATEGY)):
+        (folder / path).parent.mkdir(parents=True)
+        (folder / path).symlink_to(path.resolve())
+    return copy
 
 
 def _growth(url: str) -> list[Row]:
@@ -106,10 +118,7 @@ def _growth(url: str) -> list[Row]:
     for stored in STORED:
         name, study = f"stored-{stored}", _study(stored + NEW)
         with tempfile.TemporaryDirectory() as folder:
-            layout = Layout(Path(folder))
-            for path in (Layout().dataset(study.task, "train"), Layout().split(study.task, _STRATEGY)):
-                (layout.root / path).parent.mkdir(parents=True)
-                (layout.root / path).symlink_to(path.resolve())
+            layout = _copy(Path(folder))
             opened = open_study(name, study, layout, url)
             opened.study.add_trials([_finished(number) for number in range(stored)])
             rows.append(("seconds a trial beside its training", stored, _seconds(name, study, layout, url), "s"))

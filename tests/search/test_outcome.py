@@ -48,3 +48,7 @@ def test_what_parameters_do_together_is_attributed_to_neither(importances):
 
 def test_where_all_points_are_worth_the_same_nothing_is_explained(importances):
     assert importances(lambda *_: 0.5).empty
+
+
+def test_where_points_differ_in_the_last_digits_alone_nothing_is_explained(importances):
+    assert importances(lambda left, _: 0.5 + 1e-9 * left).empty

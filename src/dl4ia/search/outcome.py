@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import optuna
@@ -51,7 +52,7 @@ def write_importances(stored: optuna.Study, study: Study, directory: StudyDirect
 
     These are the main effects of fANOVA (Hutter et al., 2014), as fractions of the variance of its random forest. What
     they leave unexplained is the effect of parameters together: the row `interactions`. There are no rows where all
-    points are worth the same.
+    points are worth the same, or differ in the last digits alone.
     """
     from optuna.importance import FanovaImportanceEvaluator, get_param_importances  # noqa: PLC0415 (a second to import)
 
@@ -60,8 +61,9 @@ def write_importances(stored: optuna.Study, study: Study, directory: StudyDirect
     shares: dict[str, float] = {}
     if len(set(values.values())) > 1:
         evaluator = FanovaImportanceEvaluator(seed=0)
-        shares = get_param_importances(stored, evaluator=evaluator, params=list(study.space), normalize=False)
-        shares["interactions"] = max(0.0, 1 - sum(shares.values()))
+        with suppress(RuntimeError):  # of a forest in which no tree has found anything to tell points apart by
+            shares = get_param_importances(stored, evaluator=evaluator, params=list(study.space), normalize=False)
+            shares["interactions"] = max(0.0, 1 - sum(shares.values()))
     directory.write_table("importances", pd.DataFrame(shares.items(), columns=["parameter", "importance"]))
 
 
