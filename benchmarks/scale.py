@@ -11,7 +11,6 @@ half an hour on two cores. It measures
 
 import platform
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -24,6 +23,7 @@ import pandas as pd
 from joblib import cpu_count
 from optuna.trial import TrialState, create_trial
 
+from benchmarks.copies import temporary_copy
 from dl4ia import config
 from dl4ia.base import atomic_files
 from dl4ia.config import OnSplit, Study
@@ -42,7 +42,6 @@ from tests.search.postgresql import server
 ROUNDS, TRIALS, ITERATIONS = 3, 4, 400
 STORED, POINTS, NEW = (100, 1_000, 10_000), 12, 20
 _STRATEGY: Final = "random"
-_LIKE = "lambda"  # the study whose network is trained
 _RESULT = Path("results/scale.csv")
 
 
@@ -80,8 +79,8 @@ def _throughput(url: str) -> list[Row]:
 
 def _search(name: str, trials: int, executor: Executor, url: str) -> float:
     """Return the seconds from the start of the first trial to the end of the last of a new study."""
-    with tempfile.TemporaryDirectory() as folder:
-        run_study(name, _study(trials), _copy(Path(folder)), url, executor, lambda _progress: None)
+    with temporary_copy() as layout:
+        run_study(name, _study(trials), layout, url, executor, lambda _progress: None)
     trials_of = optuna.load_study(study_name=name, storage=url).get_trials(deepcopy=False)
     starts, ends = zip(*((each.datetime_start, each.datetime_complete) for each in trials_of), strict=True)
     return float((max(ends) - min(starts)).total_seconds())
@@ -98,17 +97,7 @@ def _study(trials: int) -> Study:
         "iterations": ITERATIONS,
         "evaluate_every": ITERATIONS // POINTS,
     }
-    return config.load().study(_LIKE).model_copy(update=changes)
-
-
-def _copy(folder: Path) -> Layout:
-    """Return a working copy that has the images of this one, and results of its own."""
-    here, copy = Layout(), Layout(folder)
-    task = config.load().study(_LIKE).task
-    for path in (here.dataset(task, "train"), here.split(task, _STRATEGY)):
-        (folder / path).parent.mkdir(parents=True)
-        (folder / path).symlink_to(path.resolve())
-    return copy
+    return config.load().study("lambda").model_copy(update=changes)
 
 
 def _growth(url: str) -> list[Row]:
@@ -117,8 +106,7 @@ def _growth(url: str) -> list[Row]:
     setattr(worker, "Objective", _Instant)  # noqa: B010 (a class that training is left out of)
     for stored in STORED:
         name, study = f"stored-{stored}", _study(stored + NEW)
-        with tempfile.TemporaryDirectory() as folder:
-            layout = _copy(Path(folder))
+        with temporary_copy() as layout:
             opened = open_study(name, study, layout, url)
             opened.study.add_trials([_finished(number) for number in range(stored)])
             rows.append(("seconds a trial beside its training", stored, _seconds(name, study, layout, url), "s"))

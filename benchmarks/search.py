@@ -5,16 +5,14 @@ cores. All of it trains the same network for the same number of iterations on th
 studies are kept in a temporary folder. Values are medians over rounds in which all take their turn.
 """
 
-import shutil
-import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from typing import Final
 
 import torch
 
+from benchmarks.copies import temporary_copy
 from dl4ia import config
 from dl4ia.config import Choices, OnSplit, Study
 from dl4ia.config.studies import Grid, NoPruner
@@ -34,7 +32,7 @@ _STRATEGY: Final = "random"
 def main() -> None:
     """Print the medians and the ratios."""
     layout, study = Layout(), _study()
-    rounds = [(_search(layout, study, 1), _search(layout, study, 2), _bare(layout, study)) for _ in range(ROUNDS)]
+    rounds = [(_search(study, 1), _search(study, 2), _bare(layout, study)) for _ in range(ROUNDS)]
     one, two, bare = zip(*rounds, strict=True)
     speed_up = median(single.whole / double.whole for single, double in zip(one, two, strict=True))
     overhead = median(single.trials / loop - 1 for single, loop in zip(one, bare, strict=True))
@@ -72,23 +70,15 @@ def _study() -> Study:
     )
 
 
-def _search(layout: Layout, study: Study, workers: int) -> Seconds:
+def _search(study: Study, workers: int) -> Seconds:
     """Run the study in a new working copy, with so many workers of one thread each."""
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Layout(Path(folder))
-        _copy(layout.dataset(study.task, "train"), copy.dataset(study.task, "train"))
-        _copy(layout.split(study.task, _STRATEGY), copy.split(study.task, _STRATEGY))
+    with temporary_copy() as copy:
         executor = LocalProcesses(workers, one_thread_each=True)
         started = time.perf_counter()
         run_study(_NAME, study, copy, default_url(copy), executor, lambda _: None)
         whole = time.perf_counter() - started
         trials = copy.study(_NAME).table("trials")
     return Seconds(whole, (trials["started"] + trials["seconds"]).max() - trials["started"].min())
-
-
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
 
 
 def _bare(layout: Layout, study: Study) -> float:

@@ -8,14 +8,12 @@ reading the images) is not.
 
 import statistics
 import sys
-import tempfile
 from collections import defaultdict
 from dataclasses import replace
-from pathlib import Path
 
+from benchmarks.copies import temporary_copy
 from dl4ia import config
 from dl4ia.execution.local import LocalProcesses
-from dl4ia.runs.layout import Layout
 from dl4ia.runs.train import experiments, train_all
 from dl4ia.tasks import task_of
 
@@ -24,12 +22,8 @@ def main(names: list[str]) -> None:
     """Print a line a run, and one a variant."""
     params = config.load()
     measured = defaultdict[str, list[tuple[float, float]]](list)
-    with tempfile.TemporaryDirectory() as folder:
-        for kept in ("out/dataset", "out/split"):
-            target = Path(folder, kept)
-            target.parent.mkdir(exist_ok=True)
-            target.symlink_to(Path(kept).resolve())
-        of_each = [experiments(params, [name], Layout(Path(folder))) for name in names]
+    with temporary_copy() as layout:
+        of_each = [experiments(params, [name], layout) for name in names]
         for turn in range(max(map(len, of_each))):
             for each in (runs[turn] for runs in of_each if turn < len(runs)):
                 train_all([replace(each, device="cpu")], LocalProcesses(), lambda _event: None)
