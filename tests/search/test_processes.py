@@ -102,13 +102,15 @@ def test_a_killed_worker_ends_a_study_and_the_same_command_finishes_it(grid, lay
     study, url = few(grid, iterations=40), default_url(layout)
     killed = []
 
+    def processes():
+        trials = join_study("study", study, url).trials
+        return [trial.user_attrs.get("process") for trial in trials if trial.state.name == "RUNNING"]
+
     def kill(progress) -> None:
         if progress.ended and not killed:
-            running = [trial for trial in join_study("study", study, url).trials if trial.state.name == "RUNNING"]
-            processes = [trial.user_attrs["process"] for trial in running if "process" in trial.user_attrs]
-            for process in processes[:1]:
-                killed.append(int(process.split("/")[1]))
-                os.kill(killed[0], signal.SIGKILL)
+            wait_for(lambda: any(processes()))  # the worker whose trial has ended may not have taken the next one yet
+            killed.append(int(next(filter(None, processes())).split("/")[1]))
+            os.kill(killed[0], signal.SIGKILL)
 
     with pytest.raises(RunError, match="a worker process was killed"):
         run(study, layout, executor=TWO, observe=kill)
