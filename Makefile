@@ -48,7 +48,7 @@ moved:
 	@pwd -P > $@
 
 demo: setup ## the whole pipeline, small, in out/demo
-	python -m pipeline.demo
+	@python -m pipeline.demo
 
 demo-ui: setup ## the MLflow UI on the demo's runs (PORT=5000)
 	@$(call mlflow,out/demo)

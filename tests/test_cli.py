@@ -1,5 +1,7 @@
 """The command line: what it takes, and how it ends."""
 
+import importlib
+import json
 import os
 import re
 import shutil
@@ -44,16 +46,18 @@ def ended(*words, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "error: the following arguments are required: COMMAND; see `dl4ia --help`"),
-        (["train"], "error: the following arguments are required: VARIANT; see `dl4ia train --help`"),
-        (["evaluate"], "error: the following arguments are required: NAME; see `dl4ia evaluate --help`"),
-        (["search", "joint", "--cores", "2"], "error: unrecognized arguments: --cores 2; see `dl4ia --help`"),
-        (
-            ["trian", "mnist-cnn"],
-            r"error: argument COMMAND: invalid choice: 'trian' \(choose from .*; see `dl4ia --help`",
-        ),
+        (["train"], "error: missing argument 'VARIANT'; see `dl4ia train --help`"),
+        (["evaluate"], "error: missing argument 'NAME'; see `dl4ia evaluate --help`"),
+        (["search", "joint", "--cores", "2"], r"error: no such option: --cores .*; see `dl4ia search --help`"),
+        (["trian", "mnist-cnn"], r"error: no such command 'trian'. Did you mean 'train'\?; see `dl4ia --help`"),
+        (["search", "lambda", "--workers", "0"], "error: invalid value for '--workers': .* greater .* 1; .*"),
+        (["search", "lambda", "--trials", "many"], "error: invalid value for '--trials': .* valid integer.*"),
+        *[
+            (["predict", "x.png", f"--microns-per-pixel={scale}"], "error: invalid value for '?--microns-per-pixel.*")
+            for scale in ("0", "-1", "nan", "inf", "wide")
+        ],
     ],
-)
+)  # fmt: skip
 def test_wrong_usage_is_one_line_and_exit_code_2(words, message, capsys):
     code, line = ended(*words, capsys=capsys)
     assert code == 2
@@ -67,11 +71,18 @@ def test_wrong_usage_is_one_line_and_exit_code_2(words, message, capsys):
         (["train", "warwick-searched"], "error: variant 'warwick-searched' takes its settings .* run its study .*"),
         (["evaluate", "mnist-cnn"], r"error: out/runs/mnist-cnn/seed-0/status.json is missing: run `dvc repro`"),
         (["search", "lamda"], r"error: study 'lamda' is not in params.yaml; did you mean 'lambda'\?; it has .*"),
-        (["search", "lambda", "--workers", "0"], "error: --workers: got '0', expected a whole number above 0"),
         (["search", "lambda", "--workers", "1000"], r"error: --workers: got 1000, and this machine has \d+ cores"),
-        (["search", "lambda", "--trials", "many"], "error: --trials: got 'many', expected a whole number above 0"),
         (["search", "lambda", "--trials", "9"], "error: --trials: got 9, and the grid has 8 points"),
         (["split", "mnist"], "error: out/dataset/mnist-train.npz is missing: run `dvc repro download` first"),
+        (["train", "mnist-cnn", "iteratons=5"], r"error: iteratons: unknown key; did you mean 'iterations'\?"),
+        (["train", "mnist-cnn", "iterations=[5"], r"error: iterations: got '\[5', expected a value as in params.yaml"),
+        (["train", "mnist-cnn", "iterations=0"], "error: iterations: got 0: Input should be greater than 0"),
+        (["train", "iterations=5"], "error: iterations=5: expected the name of a variant before settings"),
+        (["train", "mnist-cnn", "--seeds", "1-3"], "error: --seeds: got '1-3', expected whole numbers, such as 0,1,2"),
+        (["train", "mnist-cnn", "mnist-fc", "--seeds", "0"], "error: KEY=VALUE and --seeds are for one variant .*"),
+        (["compare", "mnist-cnn"], "error: mnist-cnn: expected the names of at least two variants"),
+        (["compare", "mnist-cnn", "mnist-fc"], "error: results/mnist-cnn is missing: `dvc repro .*"),
+        (["compare", "mnist-cnn", "mnist-f"], "error: variant 'mnist-f' is not in params.yaml; did you mean .*"),
         (["report"], "error: results: no variant has been evaluated yet: run `dvc repro`"),
     ],
 )  # fmt: skip
@@ -116,7 +127,7 @@ def test_the_list_has_all_variants_and_studies(here, capsys):
     text = capsys.readouterr().out
     for row in (
         "variant +mnist-cnn +0 of 10 runs +not evaluated +three convolutions, ReLU then pool, SGD",
-        "variant +warwick-searched +not started +waits for results/search/joint/best.yaml",
+        "variant +warwick-searched +not started +not evaluated +waits for results/search/joint/best.yaml",
         "study +lambda +not started +weight decay against .*",
     ):
         assert re.search(f"^{row}$", text, re.MULTILINE)
@@ -150,7 +161,7 @@ def test_a_stage_script_without_its_name_is_one_line():
         [sys.executable, "-m", "pipeline.train"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert ended.returncode == 2
-    assert ended.stderr == "error: the following arguments are required: VARIANT; see `dl4ia train --help`\n"
+    assert ended.stderr == "error: missing argument 'VARIANT'; see `dl4ia train --help`\n"
 
 
 @pytest.mark.parametrize(("error", "code"), [("None", 0), ("SystemExit('error: no')", 1), ("SystemExit(130)", 130)])
@@ -158,13 +169,13 @@ def test_a_thread_that_still_runs_holds_up_and_changes_nothing(error, code):
     """Python would wait for it, or abort where it is in C++; its output would be lost."""
     command = f"""
 import threading, time
-from dl4ia import cli
+from dl4ia.cli import program
 def work(words):
     threading.Thread(target=time.sleep, args=(60,)).start()
     print("done")
     if {error}: raise {error}
-cli.run = work
-cli.main("train")
+program.run = work
+program.main("train")
 """
     ended = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=False, timeout=30)
     assert ended.returncode == code
@@ -181,7 +192,63 @@ def test_predictions_are_printed_with_where_they_are(here, capsys):
     assert printed.endswith("pictures, and this table as predictions.csv, are in found\n")
 
 
-@pytest.mark.parametrize("scale", ["0", "-1", "nan", "inf", "wide"])
-def test_a_scale_that_is_none_is_named(here, scale, capsys):
-    code, line = ended("predict", "x.png", f"--microns-per-pixel={scale}", capsys=capsys)
-    assert (code, line) == (1, f"error: --microns-per-pixel: got {scale!r}, expected a number above 0")
+def test_variants_are_compared_by_committed_results_alone(here, capsys):
+    names = ("mnist-cnn", "mnist-adam")
+    for name in names:
+        shutil.copytree(ROOT / "results" / name, here / "results" / name)
+    run(["compare", *names, "--out", "curves.png"])
+    first, row, last = capsys.readouterr().out.splitlines()
+    assert first.split() == [
+        "on",
+        "variant",
+        "minus",
+        "difference",
+        "95",
+        "%",
+        "interval",
+        "runs",
+        "images",
+        "p",
+        "verdict",
+    ]
+    assert re.fullmatch(r"test +mnist-cnn +mnist-adam +\+0\.006\d +\[\+.*\] +10, 10 +10000 +0\.000\d+ +better", row)
+    assert last == "curves of the runs that trained: curves.png"
+    assert Image.open(here / "curves.png").width > 500
+    run(["compare", *reversed(names), "--json"])
+    (pair,) = json.loads(capsys.readouterr().out)
+    assert (pair["variant"], pair["rival"], pair["verdict"]) == ("mnist-adam", "mnist-cnn", "worse")
+
+
+def test_variants_of_two_tasks_are_not_compared(here, capsys):
+    for name in ("mnist-cnn", "warwick-start"):
+        shutil.copytree(ROOT / "results" / name, here / "results" / name)
+    code, line = ended("compare", "mnist-cnn", "warwick-start", capsys=capsys)
+    assert (code, line) == (
+        1,
+        "error: mnist-cnn is of MNIST and warwick-start is of Warwick-QU: compare variants of one task",
+    )
+
+
+def test_the_list_is_available_as_json(here, capsys):
+    run(["list", "--json"])
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["mnist-cnn"]["done_here"] == "0 of 10 runs"
+    assert rows["mnist-cnn"]["mean"] is None
+
+
+def test_names_of_params_are_completed_in_a_shell(here):
+    asked = {"_DL4IA_COMPLETE": "complete_bash", "COMP_WORDS": "dl4ia train mnist-", "COMP_CWORD": "2"}
+    command = [sys.executable, "-c", "from dl4ia.cli import main; main()"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | asked).stdout
+    assert {"mnist-cnn", "mnist-fc"} <= set(shown.split())
+    assert "warwick-start" not in shown
+
+
+def test_a_missing_optional_package_is_named_with_what_installs_it(monkeypatch):
+    def work():
+        importlib.import_module("optuna")
+
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(SystemExit) as end:
+        ending_in_one_line(work)
+    assert end.value.code == "error: optuna is not installed: `pip install 'dl4ia[search]'`"

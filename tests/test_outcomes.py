@@ -1,12 +1,11 @@
 """The lines that end a training, an evaluation and a search."""
 
-import re
-
 import pandas as pd
 import pytest
 import torch
 
-from dl4ia.outcomes import evaluated_line, overview, searched_line, trained_line
+from dl4ia.outcomes import evaluated_line, searched_line, trained_line, validated_line
+from dl4ia.overview import overview, readable
 from dl4ia.runs.provenance import provenance
 from dl4ia.runs.results import RunRecord, VariantRecord
 from dl4ia.runs.schemas import RunStatus
@@ -79,6 +78,21 @@ def test_an_evaluation_ends_with_the_test_scores_of_the_runs_that_trained(layout
     assert line == "warwick-start: test A dice 0.850 ± 0.071, test B dice 0.700 ± 0.000 (2 of 3 runs trained)"
 
 
+def test_a_reported_score_stands_beside_the_one_here(three, layout):
+    ended(three[0], "finished", **{"train/loss": 0.1, "train/accuracy": 0.97})
+    reported = {"test_accuracy": 0.97, "train_seconds": 69}
+    assert trained_line("mnist-fc", three[:1], reported).endswith("finished); reported: test accuracy 0.970")
+    scores = [{("test_a", "dice"): 0.8, ("test_b", "dice"): 0.7}]
+    line = evaluated_line("x", evaluation(layout, "x", "warwick", scores), {"test_a_dice": 0.789})
+    assert line == "x: test A dice 0.800, test B dice 0.700 (1 of 1 runs trained); reported: test A dice 0.789"
+
+
+def test_what_a_try_is_compared_with_is_the_validation_score_of_the_results(layout):
+    scores = [{("validation", "dice"): value, **of_none(None)} for value in (0.8, 0.9)]
+    line = validated_line("warwick-start", evaluation(layout, "warwick-start", "warwick", scores))
+    assert line == "warwick-start, in results/: validation dice 0.850 ± 0.071 (2 of 2 runs trained)"
+
+
 def test_an_evaluation_where_no_run_trained_has_no_score(layout):
     line = evaluated_line("warwick-start", evaluation(layout, "warwick-start", "warwick", [None]))
     assert line == "warwick-start: (0 of 1 runs trained)"
@@ -109,9 +123,12 @@ def test_the_overview_says_how_far_each_is_and_what_came_of_it(three, params, la
         columns=["trial", "state", "value", "started", "seconds", "error"],
     ))  # fmt: skip
     layout.study("lambda").best.write_text("{}")
-    lines = {line.split()[1]: line for line in overview(params, layout).splitlines()[1:]}
-    assert re.search(r" 1 of 10 runs +not evaluated ", lines["mnist-fc"])
-    assert re.search(r" 0 of 5 runs +test A dice 0.850 ± 0.071 ", lines["warwick-start"])
-    assert "test A dice – " in lines["warwick-logits"]
-    assert re.search(r" not started +validation dice 0.700 ", lines["lambda"])
-    assert lines["joint"].split()[2:4] == ["not", "started"]
+    table = overview(params, layout)
+    rows = readable(table).set_index("name")
+    assert list(rows.loc["mnist-fc", ["done here", "result"]]) == ["1 of 10 runs", "not evaluated"]
+    assert list(rows.loc["warwick-start", ["done here", "result"]]) == ["0 of 5 runs", "test A dice 0.850 ± 0.071"]
+    assert rows.loc["warwick-logits", "result"] == "test A dice –"
+    assert list(rows.loc["lambda", ["done here", "result"]]) == ["not started", "validation dice 0.700"]
+    assert list(rows.loc["joint", ["done here", "result"]]) == ["not started", ""]
+    start = table.set_index("name").loc["warwick-start"]
+    assert (start["metric"], start["mean"], start["runs"]) == ("test A dice", pytest.approx(0.85), 2)

@@ -1,47 +1,66 @@
 """What a training, an evaluation or a study has resulted in, as a line for the terminal."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from statistics import mean, stdev
 from typing import TYPE_CHECKING
 
-from dl4ia.tasks import task_of
+from dl4ia.config import Study
+from dl4ia.runs.results import ResultDirectory, left_chance_level
+from dl4ia.runs.study_directory import StudyDirectory
+from dl4ia.runs.train import Experiment
+from dl4ia.tasks import Task, task_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dl4ia.config import Params, Study
-    from dl4ia.runs.layout import Layout
-    from dl4ia.runs.results import ResultDirectory
-    from dl4ia.runs.run_directory import RunDirectory
-    from dl4ia.runs.study_directory import StudyDirectory
-    from dl4ia.runs.train import Experiment
 
+def trained_line(name: str, experiments: Sequence[Experiment], reported: Mapping[str, float] | None = None) -> str:
+    """Return the last validation score of the runs that left chance level; of training where nothing was held out.
 
-def trained_line(name: str, experiments: "Sequence[Experiment]") -> str:
-    """Return the last validation score of the runs that left chance level; of training where nothing was held out."""
-    from dl4ia.runs.results import left_chance_level  # noqa: PLC0415 (`--help` does not need it)
-
+    `reported` are values that the report gives of this variant, which stand beside it.
+    """
     finished = [each for each in experiments if each.run.status().state == "finished"]
     task = task_of(experiments[0].variant.task)
     last = [each.run.history().iloc[-1] for each in finished]
-    trained = [
-        row
-        for row in last
-        if left_chance_level({("train", key): row[f"train/{key}"] for key in ("loss", task.metric)}, task)
-    ]
+    trained = [row for row in last if _left_chance_level(row, task)]
     part = next((part for part in ("validation", "train") if trained and f"{part}/{task.metric}" in trained[0]), "")
-    score = f"{part} {task.metric} {_mean([row[f'{part}/{task.metric}'] for row in trained])} " if trained else ""
+    score = f"{part} {task.metric} {mean_sd([row[f'{part}/{task.metric}'] for row in trained])} " if trained else ""
     stuck = f", {len(last) - len(trained)} at chance level" if len(last) > len(trained) else ""
-    return f"{name}: {score}({len(finished)} of {len(experiments)} runs finished{stuck})"
+    beside = _reported(reported or {}, task)
+    return f"{name}: {score}({len(finished)} of {len(experiments)} runs finished{stuck}){beside}"
 
 
-def evaluated_line(name: str, result: "ResultDirectory") -> str:
-    """Return the test scores of the runs that trained."""
-    runs = result.record().runs
-    trained, scores = sum(run.trained for run in runs), _test_scores(result)
-    return f"{name}: {', '.join(scores) + ' ' if trained else ''}({trained} of {len(runs)} runs trained)"
+def _left_chance_level(row: "pd.Series[float]", task: Task) -> bool:
+    return left_chance_level({("train", key): row[f"train/{key}"] for key in ("loss", task.metric)}, task)
 
 
-def searched_line(name: str, study: "Study", directory: "StudyDirectory") -> str:
+def _reported(values: Mapping[str, float], task: Task) -> str:
+    """Return the reported score on the first test set, if there is one."""
+    value = values.get(task.headline_metric)
+    return "" if value is None else f"; reported: {spelled(task.test_sets[0])} {task.metric} {value:.3f}"
+
+
+def evaluated_line(name: str, result: ResultDirectory, reported: Mapping[str, float] | None = None) -> str:
+    """Return the test scores of the runs that trained, beside the one that the report gives."""
+    record = result.record()
+    trained, runs = sum(run.trained for run in record.runs), len(record.runs)
+    scores = ", ".join(f"{metric} {mean_sd(values)}" for metric, values in test_scores(result).items())
+    beside = _reported(reported or {}, task_of(record.task))
+    return f"{name}: {scores + ' ' if trained else ''}({trained} of {runs} runs trained){beside}"
+
+
+def validated_line(name: str, result: ResultDirectory) -> str:
+    """Return the validation score of a variant's runs in `results/`, to compare with; of training without any."""
+    record, table = result.record(), result.table("metrics")
+    trained, task = [run.seed for run in record.runs if run.trained], task_of(record.task)
+    scores = table[(table["metric"] == task.metric) & table["seed"].isin(trained)]
+    part = "validation" if (scores["part"] == "validation").any() else "train"
+    score = mean_sd(scores[scores["part"] == part]["value"].tolist())
+    return f"{name}, in results/: {part} {task.metric} {score} ({len(trained)} of {len(record.runs)} runs trained)"
+
+
+def searched_line(name: str, study: Study, directory: StudyDirectory) -> str:
     """Return the best point of a study, and what it is worth."""
     trials = directory.table("trials")
     complete = trials[trials["state"] == "complete"]
@@ -51,64 +70,28 @@ def searched_line(name: str, study: "Study", directory: "StudyDirectory") -> str
     return f"{name}: best {metric} {best['value']:.3f} of {len(complete)} complete trials: {point} ({directory.best})"
 
 
-def overview(params: "Params", layout: "Layout") -> str:
-    """Return a table of what is in params.yaml: how far each is in this working copy, and the committed result."""
-    lines = [("", "name", "done here", "result", "about")]
-    for name, variant in params.variants.items():
-        seeds = variant.settings.seeds
-        finished = sum(_state(layout.run(name, seed)) == "finished" for seed in seeds)
-        lines.append(("variant", name, f"{finished} of {len(seeds)} runs", _tested(name, layout), variant.about))
-    for name, best in params.searched.items():
-        if name not in params.variants:
-            lines.append(("variant", name, "not started", "", f"waits for {best}"))
-    for name, row in params.ensembles.items():
-        lines.append(("ensemble", name, f"of {', '.join(row.members)}", _tested(name, layout), row.about))
-    for name, study in params.studies.items():
-        lines.append(("study", name, _state(layout.study(name)), _best(study, layout.study(name)), study.about))
-    *widths, _ = (max(map(len, column)) for column in zip(*lines, strict=True))
-    padded = ([cell.ljust(width) for cell, width in zip(line, [*widths, 0], strict=True)] for line in lines)
-    return "\n".join("  ".join(cells).rstrip() for cells in padded)
-
-
-def _tested(name: str, layout: "Layout") -> str:
-    """Return the score of a variant or ensemble on the first test set, if it has been evaluated."""
-    result = layout.result(name)
-    return _test_scores(result)[0] if result.path.exists() else "not evaluated"
-
-
-def _test_scores(result: "ResultDirectory") -> list[str]:
-    """Return the mean score of the runs that trained on each test set."""
+def test_scores(result: ResultDirectory) -> dict[str, list[float]]:
+    """Return the scores of the runs that trained, by name: `test A dice`, `test B dice`."""
     record, table = result.record(), result.table("metrics")
     trained, task = [run.seed for run in record.runs if run.trained], task_of(record.task)
-    return [f"{_spelled(part)} {task.metric} {_score(table, part, task.metric, trained)}" for part in task.test_sets]
+    scores = table[(table["metric"] == task.metric) & table["seed"].isin(trained)]
+    parts = {f"{spelled(part)} {task.metric}": scores[scores["part"] == part] for part in task.test_sets}
+    return {name: rows["value"].tolist() for name, rows in parts.items()}
 
 
-def _best(study: "Study", directory: "StudyDirectory") -> str:
-    """Return the best value of a study, if it has any."""
-    values = directory.table("trials")["value"].dropna() if directory.best.exists() else []
-    return f"validation {task_of(study.task).metric} {max(values):.3f}" if len(values) else ""
-
-
-def _state(directory: "RunDirectory | StudyDirectory") -> str:
-    return directory.status().state if (directory.path / "status.json").exists() else "not started"
-
-
-def _spelled(part: str) -> str:
+def spelled(part: str) -> str:
     """Return `test_a` as `test A`."""
     name, *letters = part.split("_")
     return " ".join([name, *map(str.upper, letters)])
 
 
-def _score(table: "pd.DataFrame", part: str, metric: str, seeds: Sequence[int]) -> str:
-    chosen = (table["part"] == part) & (table["metric"] == metric) & table["seed"].isin(seeds)
-    return _mean(table.loc[chosen, "value"].tolist())
-
-
-def _mean(values: Sequence[float]) -> str:
+def mean_sd(values: Sequence[float]) -> str:
     """Return the mean, with the standard deviation if there are several values."""
-    import pandas as pd  # noqa: PLC0415 (the line is printed last, and `--help` does not need it)
+    return with_sd(mean(values) if values else math.nan, stdev(values) if len(values) > 1 else math.nan)
 
-    if not values:
+
+def with_sd(center: float, sd: float) -> str:
+    """Return a mean and a standard deviation; either may be NaN, where there is none."""
+    if math.isnan(center):
         return "–"
-    series = pd.Series(values)
-    return f"{series.mean():.3f}" + (f" ± {series.std():.3f}" if len(series) > 1 else "")
+    return f"{center:.3f}" + ("" if math.isnan(sd) else f" ± {sd:.3f}")

@@ -1,8 +1,9 @@
 """The stages of the pipeline, as one object: each reads its parameters, does its work and writes its outputs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from joblib import cpu_count
 
@@ -15,10 +16,13 @@ from dl4ia.data.imageset import ImageSet
 from dl4ia.data.splits import STRATEGIES, save_splits
 from dl4ia.execution.executor import Executor
 from dl4ia.execution.local import LocalProcesses
-from dl4ia.outcomes import evaluated_line, overview, searched_line, trained_line
+from dl4ia.outcomes import evaluated_line, searched_line, trained_line, validated_line
 from dl4ia.progress import EvaluationBar, RunBars, StudyBar
 from dl4ia.runs.layout import Layout
 from dl4ia.tasks import task_of
+
+if TYPE_CHECKING:
+    from dl4ia.runs.train import Experiment
 
 
 @dataclass(frozen=True)
@@ -91,11 +95,29 @@ class Pipeline:
 
     def train(self, names: Sequence[str]) -> None:
         """Train all seeds of the named variants, side by side."""
-        from dl4ia.runs.train import Moved, Progress, experiments, train_all  # noqa: PLC0415
+        from dl4ia.runs.train import experiments  # noqa: PLC0415
+
+        todo = experiments(self.params, names, self.layout)
+        self._train(todo)
+        for name in names:
+            of_variant = [each for each in todo if each.name == name]
+            print(trained_line(name, of_variant, self.params.variant(name).reported))  # noqa: T201
+
+    def try_out(self, name: str, changes: Mapping[str, str], seeds: Sequence[int] | None = None) -> None:
+        """Train a variant with some other settings (values as YAML) or seeds, apart from its runs and results."""
+        from dl4ia.tries import tries  # noqa: PLC0415
+
+        todo = tries(self.params, name, changes, seeds, self.layout.root)
+        self._train(todo)
+        print(trained_line(todo[0].name, todo))  # noqa: T201
+        if (self.layout.result(name).path / "runs.json").exists():
+            print(validated_line(name, self.layout.result(name)))  # noqa: T201
+
+    def _train(self, todo: "Sequence[Experiment]") -> None:
+        from dl4ia.runs.train import Moved, Progress, train_all  # noqa: PLC0415
         from dl4ia.tracking.live import Live  # noqa: PLC0415
         from dl4ia.tracking.runs import RunView  # noqa: PLC0415
 
-        todo = experiments(self.params, names, self.layout)
         with RunBars() as bars, Live(self.layout) as live:
 
             def observe(progress: Progress | Moved) -> None:
@@ -106,8 +128,6 @@ class Pipeline:
                     live(RunView(progress.experiment))
 
             train_all(todo, self.cluster or LocalProcesses(), observe)
-        for name in names:
-            print(trained_line(name, [each for each in todo if each.name == name]))  # noqa: T201
 
     def champion(self, names: Sequence[str] = ()) -> None:
         """Write the champion of the named tasks, or of all, to `models/`: the first run of each."""
@@ -133,7 +153,7 @@ class Pipeline:
             evaluate = evaluate_ensemble if name in self.params.ensembles else evaluate_variant
             with EvaluationBar(name) as bar:
                 result = evaluate(name, self.params, self.layout, self.cluster or LocalProcesses(), bar)
-            print(evaluated_line(name, result))  # noqa: T201
+            print(evaluated_line(name, result, self.params.rows[name].reported))  # noqa: T201
         with Live(self.layout) as live:
             for name in names:
                 if name in self.params.ensembles:
@@ -147,10 +167,6 @@ class Pipeline:
         from dl4ia.report.main import write_report  # noqa: PLC0415
 
         write_report(self.params, self.layout, notice)
-
-    def overview(self) -> None:
-        """Print what is in params.yaml, how far each is, and its result."""
-        print(overview(self.params, self.layout))  # noqa: T201
 
     def publish(self) -> None:
         """Show everything on disk in MLflow."""

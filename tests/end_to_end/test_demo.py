@@ -4,12 +4,13 @@ import pandas as pd
 import pytest
 
 from dl4ia import config
+from dl4ia.demo import PARAMS
 from tests.conftest import ROOT
 
 
 @pytest.fixture
 def params(tmp_path):
-    return config.load(ROOT / "pipeline" / "demo.yaml", tmp_path)
+    return config.load(PARAMS, tmp_path)
 
 
 def test_the_demonstration_is_small_and_has_a_piece_of_everything(params):
@@ -25,10 +26,14 @@ def test_the_demonstration_leaves_a_report_of_networks_that_trained_and_touches_
     reproduced, tmp_path, params
 ):
     workspace = reproduced.clone(tmp_path / "clone")
-    demo = workspace.root / "pipeline" / "demo.yaml"
+    demo = workspace.root / PARAMS.relative_to(ROOT)
     demo.write_text(demo.read_text().replace("source: auto", "source: stand-in"))
     workspace.commit("Ask no network for data")
-    assert "report: out/demo/report/report.md" in workspace.run("python", "-m", "pipeline.demo").stdout
+    *_, report, runs, prediction = workspace.run("python", "-m", "pipeline.demo").stdout.splitlines()
+    assert report.startswith("the report:   out/demo/report/index.html")
+    assert runs == "runs, trials: `make demo-ui` (MLflow), `make demo-dashboard` (Optuna)"
+    workspace.run("bash", "-c", prediction.split("`")[1])
+    assert (workspace.root / "out" / "demo" / "predictions" / "predictions.csv").exists()
     out = workspace.root / "out" / "demo"
     assert "**A demonstration**" in (out / "report" / "report.md").read_text()
     summary = pd.read_csv(out / "results" / "summary.csv", index_col="variant")

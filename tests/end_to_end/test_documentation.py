@@ -39,7 +39,7 @@ ELSEWHERE = {
 SERVERS = {"make ui": "http://127.0.0.1:5000", "make dashboard": "http://127.0.0.1:8080"}
 GROUPS = "make repro-best"  # of rows that the small settings have not; GROUP=report is run instead
 COLLEAGUE = "a colleague"
-VARIANTS, STUDIES = ("mnist-cnn", "warwick-start"), ("lambda", "widths", "joint")
+VARIANTS, STUDIES = ("mnist-cnn", "mnist-adam", "warwick-start"), ("lambda", "widths", "joint")
 
 
 def shorten(content: dict) -> None:

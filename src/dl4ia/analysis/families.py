@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import combinations
 
 import pandas as pd
 
@@ -23,6 +24,11 @@ def compared_pairs(read: Sequence[Result], params: Params, ablations: Sequence[A
 def named_pairs(read: Sequence[Result], params: Params, names: Sequence[str]) -> list[Pair]:
     """Return the tests of the rows `names` against those that params.yaml names for them."""
     return _tested(_named(read, params, names), read, params)
+
+
+def chosen_pairs(read: Sequence[Result], params: Params) -> list[Pair]:
+    """Return the tests of each two of a few results of one task; the earlier is compared with the later one."""
+    return _tested([(one.name, other.name) for one, other in combinations(read, 2)], read, params)
 
 
 def _named(read: Sequence[Result], params: Params, names: Sequence[str]) -> list[tuple[str, str]]:

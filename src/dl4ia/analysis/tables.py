@@ -1,6 +1,6 @@
 """All results as tables: a row a run, a row a metric of a run, a row a variant."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -114,21 +114,21 @@ class Result:
         return Summary(summary.count, mean, sd, low, high, summary.interval or scores is not None)
 
 
-def results(params: Params, layout: Layout) -> list[Result]:
-    """Return what there is of the variants and ensembles of params.yaml, in its order.
+def results(params: Params, layout: Layout, names: Collection[str] | None = None) -> list[Result]:
+    """Return what there is of the variants and ensembles of params.yaml (or those `names`), in its order.
 
     Raises RunError if there is nothing at all, or if files are missing or damaged.
     """
-    read = list(_read(params, layout))
+    read = list(_read(params, layout, params.rows if names is None else names))
     if not read:
         raise RunError(f"{layout.results}: no variant has been evaluated yet: run `dvc repro`")
     return read
 
 
-def _read(params: Params, layout: Layout) -> Iterator[Result]:
+def _read(params: Params, layout: Layout, names: Collection[str]) -> Iterator[Result]:
     for name, row in params.rows.items():
         directory = layout.result(name)
-        if (directory.path / "runs.json").exists():
+        if name in names and (directory.path / "runs.json").exists():
             tables = {table: directory.table(table) for table in _TABLES}
             champion = params.champions.get(row.task) == name
             yield Result(name, row.exercise, row.group, row.reported, champion, directory.record(), **tables)

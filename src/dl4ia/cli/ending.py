@@ -1,0 +1,59 @@
+"""How every command ends: in its result, or in one line and an exit code."""
+
+import io
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from typing import NoReturn
+
+from dl4ia.base.errors import UserError
+from dl4ia.execution.signals import Interrupted, raise_on_signals
+
+# Optional packages that a command may need, and the extra of this package that installs each.
+_EXTRAS = {
+    "distributed": "cluster",
+    "dvc": "pipeline",
+    "mlflow": "tracking",
+    "optuna": "search",
+    "psycopg": "search",
+    "sqlalchemy": "search",
+    "vl_convert": "pipeline",
+}
+
+
+def ending_in_one_line(work: Callable[[], None]) -> None:
+    """Call `work`; what its user can correct ends in one line and exit code 1, a signal with 128 and its number."""
+    raise_on_signals()
+    os.environ.pop("MPLBACKEND", None)  # a notebook sets one that need not be installed here: matplotlib would fail
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # where the terminal lacks a sign, such as ±
+    try:
+        try:
+            work()
+        finally:
+            print(end="", flush=True)  # noqa: T201 (also where there is no standard output)
+    except BrokenPipeError:  # whoever reads the output has seen enough, as in `dl4ia list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
+    except Interrupted as interrupted:
+        sys.stderr.write(f"stopped by {interrupted}: all that is done is kept, and the same command resumes\n")
+        sys.exit(interrupted.code)
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
+        if package not in _EXTRAS:
+            raise
+        sys.exit(f"error: {package} is not installed: `pip install 'dl4ia[{_EXTRAS[package]}]'`")
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        sys.exit(f"error: {where}{error.strerror or error}; no file is half-written: run the same command again")
+
+
+def end_process(code: int) -> NoReturn:
+    """End this process; at once if a thread still runs: a tracker that is slow, in C++, would make Python abort."""
+    if threading.active_count() > 1:
+        os._exit(code)
+    sys.exit(code)
