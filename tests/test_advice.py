@@ -1,4 +1,4 @@
-"""The commands that messages advise, those of `--help` and those in README's text: each is one that there is."""
+"""The commands that messages advise, those of `--help` and those in README and docs/: each is one that there is."""
 
 import ast
 import importlib.util
@@ -17,6 +17,12 @@ from dl4ia.cli.app import EXAMPLES, app
 from tests.conftest import ROOT
 
 PLACE = "mnist-cnn"  # stands for the name that a message puts there
+PAGES = (
+    "index", "variants", "studies", "predict", "core", "run-directory", "extending", "results", "data", "reruns",
+    "sharing",
+)  # fmt: skip
+MENTIONED = {"dl4ia predict", "dl4ia train", "dl4ia search", "dvc remote modify --local team …"}  # no whole commands
+MENTIONED |= {"dl4ia --install-completion"}  # which writes to the home folder
 PROGRAMS = ("make", "dl4ia", "dvc", "mlflow", "optuna", "python", "git", "rm", "source")
 
 
@@ -45,11 +51,18 @@ def examples() -> list[str]:
     return list(EXAMPLES)
 
 
+def pages() -> dict[str, str]:
+    """Return README.md and the pages of docs/ that say how to work with the project, in the order of reading."""
+    names = ("README", *(f"docs/{name}" for name in PAGES))
+    return {name: (ROOT / f"{name}.md").read_text(encoding="utf-8") for name in names}
+
+
 def stated() -> list[str]:
-    """Return the commands in the text of README.md, in its order; those of its blocks are run as printed."""
-    text = re.sub(r"```.*?```", "", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    """Return the commands in the text of the pages, in their order; those of their blocks are run as printed."""
+    text = re.sub(r"```.*?```", "", "\n".join(pages().values()), flags=re.DOTALL)
     quoted = re.findall(r"`([^`\n]+)`", text)
-    return list(dict.fromkeys(c for c in quoted if c.split()[0] in PROGRAMS and c not in PROGRAMS))
+    known = [c for c in quoted if c.split()[0] in PROGRAMS and c not in PROGRAMS and c not in MENTIONED]
+    return list(dict.fromkeys(known))
 
 
 def test_there_are_some():

@@ -1,4 +1,4 @@
-"""The commands of README.md and of `dl4ia --help`, as printed, in a fresh clone with small settings."""
+"""The commands of README.md, of docs/ and of `dl4ia --help`, as printed, in a fresh clone with small settings."""
 
 import os
 import re
@@ -11,21 +11,21 @@ import pytest
 import requests
 from PIL import Image
 
-from tests.conftest import ROOT
 from tests.end_to_end.conftest import project
 from tests.tasks.test_gland_prediction import picture
-from tests.test_advice import examples, stated
+from tests.test_advice import examples, pages, stated
 from tests.workspaces import Workspace, keep, wait_until
 
 pytestmark = pytest.mark.system
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-ROW = re.search(r"```yaml\n(  mnist-double:.*?)```", README, re.DOTALL)
+TEXT = "\n".join(pages().values())
+BLOCKS = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
+ROW = re.search(r"```yaml\n(  mnist-double:.*?)```", TEXT, re.DOTALL)
 PLACES = {"/some/shared/folder": "remote", "/folder/with/mnist/and/warwick": "mirror"}
 # What runs elsewhere: in test_demo.py, test_reruns.py, test_makefile.py, test_cluster.py, and by whoever runs this one.
 ELSEWHERE = {
     "make demo": "python -m pipeline.demo",
+    "git clone https://example.org/dl4ia && cd dl4ia && make demo": "python -m pipeline.demo",
     "make demo-ui": "mlflow server",
     "make demo-dashboard": "optuna-dashboard",
     "make cluster": "dask worker",
@@ -38,12 +38,12 @@ ELSEWHERE = {
 }
 SERVERS = {"make ui": "http://127.0.0.1:5000", "make dashboard": "http://127.0.0.1:8080"}
 GROUPS = "make repro-best"  # of rows that the small settings have not; GROUP=report is run instead
-COLLEAGUE = "a colleague"
-VARIANTS, STUDIES = ("mnist-cnn", "mnist-adam", "warwick-start"), ("lambda", "widths", "joint")
+COLLEAGUE = "git clone https://example.org/our/project && cd project && make setup"
+VARIANTS, STUDIES = ("mnist-fc", "mnist-cnn", "mnist-adam", "warwick-start"), ("lambda", "widths", "joint")
 
 
 def shorten(content: dict) -> None:
-    """Keep what README.md names, for a few iterations of the stand-in."""
+    """Keep what the pages name, for a few iterations of the stand-in."""
     content["data"]["source"] = "stand-in"
     content["seeds"] = {"mnist": [0], "warwick": [0]}
     keep(content, variants=VARIANTS, studies=STUDIES, searched=["warwick-searched"])
@@ -77,30 +77,36 @@ def set_up(repository: Path, root: Path) -> Workspace:
     return Workspace(root)
 
 
-def commands() -> list[tuple[str, str]]:
-    """Return each command of the blocks, with its remark."""
-    lines = [line.partition("# ") for block in BLOCKS for line in block.splitlines()]
-    return [(command.strip(), remark.strip()) for command, _, remark in lines if command.strip()]
+def commands() -> list[str]:
+    """Return each command of the blocks once, without its remark; those of a colleague are the last."""
+    lines = [line.partition("# ")[0].strip() for block in BLOCKS for line in block.splitlines()]
+    first = [line for line in lines[: lines.index(COLLEAGUE)] if line]
+    return [*dict.fromkeys(first), *(line for line in lines[lines.index(COLLEAGUE) :] if line)]
 
 
 def test_every_command_runs_as_printed(workspace):
-    colleague = None
-    for printed, remark in commands():
+    place, colleague = workspace, None
+    for printed in commands():
         command = printed
-        for place, folder in PLACES.items():
-            command = command.replace(place, str(workspace.root.parent / folder))
-        if printed in ELSEWHERE:
+        for named, folder in PLACES.items():
+            command = command.replace(named, str(workspace.root.parent / folder))
+        if printed == COLLEAGUE:
+            place = colleague = set_up(workspace.root.parent / "shared.git", workspace.root.parent / "colleague")
+        elif printed in ELSEWHERE:
             listed(workspace, printed)
         elif printed in SERVERS:
-            serves(workspace, command, SERVERS[printed])
-        elif remark.startswith(COLLEAGUE):
-            colleague = set_up(workspace.root.parent / "shared.git", workspace.root.parent / "colleague")
-            shell(colleague, command)
+            serves(place, command, SERVERS[printed])
         else:
-            shell(workspace, command)
+            shell(place, command)
     assert colleague is not None
     assert colleague.results() == workspace.results()
     assert colleague.run("git", "status", "--porcelain", "results").stdout == ""
+
+
+def test_the_run_that_a_page_reads_by_hand_is_there(workspace):
+    workspace.repro("train@mnist-cnn")
+    (block,) = re.findall(r"```python\n(from dl4ia.runs.layout.*?)```", TEXT, re.DOTALL)
+    assert "conv" in workspace.run(sys.executable, "-c", f"{block}\nprint(*weights)").stdout
 
 
 def test_every_command_in_the_text_runs_as_printed(workspace):
@@ -130,7 +136,7 @@ def test_the_row_of_a_variant_can_be_pasted(workspace):
 
 def test_a_key_of_the_defaults_is_added_to_one_row_and_changes_no_other_line(workspace):
     workspace.run("git", "stash")
-    (option,) = re.findall(r"`-S '(\+\+[^`]*)'`", README)
+    (option,) = re.findall(r"`-S '(\+\+[^`]*)'`", TEXT)
     workspace.run("dvc", "exp", "run", "-S", option, "evaluate@mnist-cnn")
     changed = workspace.run("git", "diff", "--unified=0", "params.yaml").stdout.splitlines()
     assert len([line for line in changed if line.startswith(("+ ", "- "))]) == 2
@@ -144,7 +150,7 @@ def shell(workspace: Workspace, command: str) -> str:
 
 def listed(workspace: Workspace, command: str) -> None:
     """Check what a target would run, without running it."""
-    assert ELSEWHERE[command] in shell(workspace, command.replace("make", "make -n", 1))
+    assert ELSEWHERE[command] in shell(workspace, re.sub(r".*make", "make -n", command))
 
 
 def serves(workspace: Workspace, command: str, address: str) -> None:
