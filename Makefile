@@ -25,10 +25,12 @@ uv = index="$(index)"; [ -z "$$index" ] || export UV_DEFAULT_INDEX="$${UV_DEFAUL
 # $(call install,PACKAGES): by uv, in a quarter of the time; by pip where that needs settings of pip that uv has not.
 install = ($(uv) install --quiet --compile-bytecode --python .venv/bin/python $(1)) || \
 	{ echo "uv cannot install it: trying pip"; $(pip) install --quiet $(1); }
+# UV_TORCH_BACKEND=cpu: PyTorch without CUDA, from its own index, and none of the packages that CUDA needs.
+lock = $(if $(filter cpu,$(UV_TORCH_BACKEND)),<(grep -vE '^(nvidia|cuda|triton)' requirements.lock),requirements.lock)
 # .venv has absolute paths: in a folder that was moved or copied it is made anew.
 moved := $(shell [ ! -e .venv/ready ] || [ "$$(cat .venv/ready)" = "$$(pwd -P)" ] || echo moved)
 
-.PHONY: help setup demo demo-ui demo-dashboard test test-system test-gpu test-all torture lint repro repro-best continue same report publish ui dashboard cluster share fetch clean
+.PHONY: help setup demo demo-ui demo-dashboard test test-system test-gpu test-all torture lint repro repro-best continue same report publish ui dashboard cluster share fetch docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -42,7 +44,7 @@ moved:
 	@echo "installing what requirements.lock lists into .venv"
 	@$(PYTHON) -m venv $(if $(moved),--clear) .venv
 	@$(pip) install --quiet uv
-	@$(call install,-r requirements.lock)
+	@$(call install,-r $(lock))
 	@$(call install,--no-deps --editable .)
 	@.venv/bin/python -m pipeline.offline_plots
 	@pwd -P > $@
@@ -118,6 +120,9 @@ share: setup ## send all outputs to the DVC remote, or to a new one (REMOTE=s3:/
 
 fetch: setup ## bring all outputs of dvc.lock from the DVC remote
 	@dl4ia fetch
+
+docs: setup ## the pages of docs/ as a site on this machine (PORT=8000)
+	@$(call free,$(or $(PORT),8000)); NO_MKDOCS_2_WARNING=1 mkdocs serve --dev-addr 127.0.0.1:$(or $(PORT),8000)
 
 clean: ## remove what a demo and tests leave, no result
 	rm -rf out/demo dvc_plots .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

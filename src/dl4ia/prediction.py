@@ -1,6 +1,7 @@
 """Networks applied to pictures from anywhere: `dl4ia predict`."""
 
 from collections.abc import Iterator, Sequence
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pandas as pd
@@ -52,12 +53,7 @@ def load_model(name: str) -> SavedModel:
     if (Path(name) / "config.json").is_file():
         return SavedModel.load(Path(name))
     if name in TASKS:
-        folder = champion_folder(name)
-        if not folder.exists():
-            raise UserError(
-                f"{folder} is missing: `git checkout -- {folder}` restores it, `dvc repro champion@{name}` makes it"
-            )
-        return SavedModel.load(folder)
+        return SavedModel.load(_champion(name))
     params = config.load()
     known = [*TASKS, *params.rows]
     if name not in params.rows:
@@ -73,6 +69,19 @@ def load_model(name: str) -> SavedModel:
     if not run.path.exists():
         raise UserError(f"{run.path} is missing: `{variant.training_command(name)}` trains it")
     return SavedModel.load(run.path, variant)
+
+
+def _champion(task: str) -> Path:
+    """Return the folder of a task's champion: that of this working copy, or, outside of one, what was installed."""
+    folder = champion_folder(task)
+    if folder.exists():
+        return folder
+    for file in distribution("dl4ia").files or ():
+        if not Path("dvc.yaml").exists() and file.parts[-3:] == ("models", task, "config.json"):
+            return Path(str(file.locate())).resolve().parent
+    raise UserError(
+        f"{folder} is missing: `git checkout -- {folder}` restores it, `dvc repro champion@{task}` makes it"
+    )
 
 
 def _files(given: Sequence[Path]) -> Iterator[Path]:

@@ -29,6 +29,7 @@ ELSEWHERE = {
     "make demo-ui": "mlflow server",
     "make demo-dashboard": "optuna-dashboard",
     "make cluster": "dask worker",
+    "make docs": "mkdocs serve",
     "make test": "python -m pytest",
     "make test-all": "python -m pytest -m system",
     "make test-gpu": "python -m pytest -m gpu",

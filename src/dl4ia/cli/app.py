@@ -33,11 +33,26 @@ Work = TypeVar("Work", bound=Callable[..., None])
 
 app = typer.Typer(
     name=PROGRAM,
-    help="Train, search, evaluate, compare and apply the networks of params.yaml.",
     epilog=_EPILOG,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(asked: bool) -> None:  # noqa: FBT001 (as Typer calls it)
+    if asked:
+        from importlib.metadata import version  # noqa: PLC0415
+
+        print(version("dl4ia"))  # noqa: T201
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    *,
+    _version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True)] = False,
+) -> None:
+    """Train, search, evaluate, compare and apply the networks of params.yaml."""
 
 
 class _Command(TyperCommand):
