@@ -14,7 +14,7 @@ from dl4ia.report.collect import Report, collect
 from dl4ia.runs.layout import Layout
 from tests.analysis.made_up import working_copy
 
-README = "# A title\n\n<!-- results:begin -->\n<!-- results:end -->\n\nMore text.\n"
+README = "# A title\n\n<!-- overview:begin -->\n<!-- overview:end -->\n\nMore text.\n"
 PICTURES = ("examples", "confusion")
 
 

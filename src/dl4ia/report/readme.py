@@ -1,6 +1,6 @@
-"""The generated parts of README.md, between markers: `python -m dl4ia.report.readme`."""
+"""Tables of results: all of them, and the overview in README.md: `python -m dl4ia.report.readme`."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -86,13 +86,11 @@ def _line(cells: Sequence[str]) -> str:
     return "|" + "".join(f" {cell} |" if cell else " |" for cell in cells)
 
 
-def updated(text: str, tables: Mapping[str, str]) -> str:
-    """Return a README with each of the `tables` between the markers of its name; without markers it stays as it is."""
-    for name, table in tables.items():
-        before, begin, rest = text.partition(f"<!-- {name}:begin -->")
-        _, end, after = rest.partition(f"<!-- {name}:end -->")
-        text = f"{before}{begin}\n{table}\n{end}{after}" if end else text
-    return text
+def updated(text: str, table: str) -> str:
+    """Return a README with the overview between its markers; without markers it stays as it is."""
+    before, begin, rest = text.partition("<!-- overview:begin -->")
+    _, end, after = rest.partition("<!-- overview:end -->")
+    return f"{before}{begin}\n{table}\n{end}{after}" if end else text
 
 
 def read_summary(path: Path) -> pd.DataFrame:
@@ -103,14 +101,13 @@ def read_summary(path: Path) -> pd.DataFrame:
 
 
 def update_readme(layout: Layout) -> None:
-    """Bring the tables in README.md up to date with `results/`; a working copy without a README has none."""
+    """Bring the table in README.md up to date with `results/`; a working copy without a README has none."""
     readme = layout.root / "README.md"
     if readme.exists():
         text, summary = readme.read_text(encoding="utf-8"), read_summary(layout.results / "summary.csv")
-        fake = stand_ins(committed(layout))
-        tables = {"overview": overview_table(summary, fake), "results": results_table(summary, fake)}
-        if updated(text, tables) != text:
-            atomic_files.write(readme, updated(text, tables).encode())
+        table = overview_table(summary, stand_ins(committed(layout)))
+        if updated(text, table) != text:
+            atomic_files.write(readme, updated(text, table).encode())
 
 
 if __name__ == "__main__":
