@@ -1,4 +1,4 @@
-"""How searching grows: `python -m benchmarks.scale`, from the project's root, on a machine with nothing else to do.
+"""How searching and tracking grow: `python -m benchmarks.scale`, from the root of the project, nothing else running.
 
 Writes `results/scale.csv`. Needs PostgreSQL, of which it starts a server of its own, and images in out/dataset; takes
 half an hour on two cores. It measures
@@ -6,7 +6,8 @@ half an hour on two cores. It measures
 - trials an hour of one and two processes of this machine, and of one and two workers of a Dask cluster on it, all with
   their study in PostgreSQL: medians of rounds in which all take their turn;
 - what a trial costs beside its training once so many have been stored: the same code, with an objective that returns at
-  once what a training of some points would have left.
+  once what a training of some points would have left;
+- `make publish` of many runs into an empty SQLite file, and once more.
 """
 
 import platform
@@ -24,6 +25,7 @@ from joblib import cpu_count
 from optuna.trial import TrialState, create_trial
 
 from benchmarks.copies import temporary_copy
+from benchmarks.publishing import seconds_to_publish
 from dl4ia import config
 from dl4ia.base import atomic_files
 from dl4ia.config import OnSplit, Study
@@ -39,8 +41,9 @@ from dl4ia.search.storage import open_study
 from tests.execution.clusters import cluster
 from tests.search.postgresql import server
 
-ROUNDS, TRIALS, ITERATIONS = 3, 4, 400
+ROUNDS, TRIALS, ITERATIONS = 3, 4, 300
 STORED, POINTS, NEW = (100, 1_000, 10_000), 12, 20
+RUNS = 1_000
 _STRATEGY: Final = "random"
 _RESULT = Path("results/scale.csv")
 
@@ -48,7 +51,7 @@ _RESULT = Path("results/scale.csv")
 def main() -> None:
     """Measure all, print it, and write the table."""
     with server() as url:
-        rows = [*_throughput(url), *_growth(url)]
+        rows = [*_throughput(url), *_growth(url), *_publishing()]
     machine = f"{platform.machine()}, {cpu_count()} cores"
     table = pd.DataFrame(rows, columns=["what", "size", "value", "unit"]).assign(machine=machine)
     atomic_files.write_csv(_RESULT, table)
@@ -122,6 +125,12 @@ def _seconds(name: str, study: Study, layout: Layout, url: str) -> float:
 
     run_study(name, study, layout, url, _Here(), note)
     return (ends[NEW] - ends[1]) / (NEW - 1)  # ends[0] is before any
+
+
+def _publishing() -> list[Row]:
+    """Return what it takes to show many runs in MLflow, and to find that all are there."""
+    first, again = seconds_to_publish(RUNS)
+    return [("publishing runs", RUNS, first, "s"), ("publishing them again", RUNS, again, "s")]
 
 
 def _curves(number: int) -> list[dict[str, float]]:
