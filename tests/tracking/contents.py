@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-_OWN = {"dl4ia.process", "dl4ia.content", "dl4ia.sent", "mlflow.parentRunId"}  # tags in which no two copies agree
+_OWN = {
+    "dl4ia.process",
+    "dl4ia.content",
+    "dl4ia.sent",
+    "dl4ia.place",
+    "mlflow.parentRunId",
+}  # tags in which no two copies agree
 _MEASURED = {"train_seconds"}  # metrics of the machine
 
 

@@ -3,13 +3,13 @@
 import hashlib
 import json
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, lru_cache, partial
 
+import pandas as pd
 import torch
 
 from dl4ia.config import Ensemble, Settings, flat
-from dl4ia.models.network import weight_count
-from dl4ia.runs.experiment import network_of
+from dl4ia.models.network import NETWORKS, weight_count
 from dl4ia.runs.layout import Layout
 from dl4ia.runs.results import ResultDirectory, RunRecord
 from dl4ia.runs.schemas import RunConfig, RunStatus, damaged
@@ -132,12 +132,19 @@ def _training(experiment: Experiment, config: RunConfig, status: RunStatus) -> R
 
 
 def _params(experiment: Experiment, config: RunConfig, status: RunStatus) -> dict[str, str]:
-    with torch.device("meta"):  # neither memory nor random numbers are needed to count
-        network = network_of(experiment.variant)
+    network = experiment.variant.settings.network
+    weights, parameters = _size(config.task, network.kind, network.model_dump_json())
     params = {"variant": config.variant, "seed": config.seed, **flat(config.settings)}
-    params |= {"device": status.device, "threads": status.threads, "weights": weight_count(network)}
-    params |= {"parameters": sum(parameter.numel() for parameter in network.parameters())}
+    params |= {"device": status.device, "threads": status.threads, "weights": weights, "parameters": parameters}
     return {name: str(value) for name, value in params.items()}
+
+
+@cache
+def _size(task: str, kind: str, settings: str) -> tuple[int, int]:
+    """Return the number of weights without biases, and of all parameters, of a network with settings in JSON."""
+    with torch.device("meta"):  # neither memory nor random numbers are needed to count
+        network = NETWORKS[kind].model_validate_json(settings).build(task_of(task).signature)
+    return weight_count(network), sum(parameter.numel() for parameter in network.parameters())
 
 
 def _completed(record: Record, experiment: Experiment, config: RunConfig, status: RunStatus) -> Record:
@@ -185,10 +192,18 @@ def _results(
     return {}, {}
 
 
+@lru_cache(1)
+def _tables(directory: ResultDirectory, versions: tuple[int, ...]) -> dict[str, pd.DataFrame]:  # noqa: ARG001
+    """Return the tables of a variant, which all its runs have in common; `versions` changes with the files."""
+    return {table: directory.table(table) for table in _TABLES}
+
+
 def _evaluated(run: RunRecord, name: str, layout: Layout, task: Task) -> tuple[dict[str, float], dict[str, bytes]]:
     """Return the metrics of an evaluated run, and its tables and pictures by path."""
-    whole = {table: layout.result(name).table(table) for table in _TABLES}
-    tables = {table: rows[rows["seed"] == run.seed] for table, rows in whole.items()}
+    directory = layout.result(name)
+    paths = [directory.path / f"{table}.csv" for table in _TABLES]
+    versions = tuple(path.stat().st_mtime_ns for path in paths if path.exists())
+    tables = {table: rows[rows["seed"] == run.seed] for table, rows in _tables(directory, versions).items()}
     files = {f"evaluation/{table}.csv": rows.to_csv(index=False).encode() for table, rows in tables.items()}
     pictures = sorted((layout.evaluation(name) / f"seed-{run.seed}").glob("*.png"))
     files |= {f"evaluation/{picture.name}": picture.read_bytes() for picture in pictures}

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import platform
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from dl4ia.base.working_copy import lasting
 from dl4ia.runs.layout import Layout
 from dl4ia.tracking.mlflow.errors import explained, without_password
 from dl4ia.tracking.mlflow.experiments import Experiments, is_own
+from dl4ia.tracking.mlflow.identity import Identity
 from dl4ia.tracking.mlflow.tracker import MlflowTracker
 from dl4ia.tracking.tracker import OutageError, TrackerError
 
@@ -46,7 +48,8 @@ def connect(layout: Layout) -> MlflowTracker:
     artifacts = (lasting(layout.root) / "mlartifacts").as_uri() if address.startswith("sqlite:") else None
     if artifacts is not None:
         _check_place(client, address, artifacts)
-    return MlflowTracker(client, address, Experiments(client, address, artifacts))
+    place = f"{platform.node()}:{lasting(layout.root).resolve()}"
+    return MlflowTracker(client, address, Experiments(client, address, artifacts), Identity(client, place))
 
 
 def _enable_loggers() -> None:

@@ -10,15 +10,15 @@ from dl4ia.execution.processes import is_gone
 from dl4ia.tracking.mlflow.differences import Histories, contradicts, histories_of, missing_points
 from dl4ia.tracking.mlflow.errors import explained
 from dl4ia.tracking.mlflow.experiments import Experiments
-from dl4ia.tracking.mlflow.models import model_of, register_champion, remove_models, send_model
-from dl4ia.tracking.records import PLUMBING, Record, State
+from dl4ia.tracking.mlflow.identity import SENT, Identity, all_runs
+from dl4ia.tracking.mlflow.models import model_of, register_champion, send_model
+from dl4ia.tracking.records import PLUMBING, Group, Record, State
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Run
 
-_KEY = "run_key"
-_CONTENT, _SENT, _PROCESS = f"{PLUMBING}content", f"{PLUMBING}sent", f"{PLUMBING}process"
+_CONTENT, _PROCESS = f"{PLUMBING}content", f"{PLUMBING}process"
 _PARENT = "mlflow.parentRunId"
 _STATUS: Mapping[State, str] = {
     "running": "RUNNING",
@@ -34,28 +34,30 @@ _BATCH = 1000  # metrics that MLflow takes in one call
 class MlflowTracker:
     """A tracking server, or a database; see `Tracker`.
 
-    Tags of a run: `run_key` is the key of its record, `dl4ia.content` the content of the training that it has the
-    model of, `dl4ia.sent` the digest of the record that was last sent completely.
+    The tag `dl4ia.content` of a run is the content of the training that it has the model of; for others see `Identity`.
     """
 
-    def __init__(self, client: "MlflowClient", address: str, experiments: Experiments) -> None:
-        self._client, self._address, self._experiments = client, address, experiments
+    def __init__(self, client: "MlflowClient", address: str, experiments: Experiments, identity: Identity) -> None:
+        self._client, self._address, self._experiments, self._identity = client, address, experiments, identity
         self._ids: dict[str, str] = {}  # of MLflow's runs, by key
         self._sent: dict[str, str] = {}  # digests of records that MLflow has completely, by key
+        self._searched: set[str] = set()  # groups of which all runs were searched for
 
     def update(self, record: Record) -> None:
         """Show a record as it now is; see `Tracker.update`."""
         parent = None if record.parent is None else self._ids[record.parent]
         digest = f"{record.digest}{parent or ''}"
-        if self._sent.get(record.key) == digest:
-            return
         with explained(self._address, record.name):
+            if record.state != "running" and record.group.name not in self._searched:
+                self._search(record.group)
+            if self._sent.get(record.key) == digest:
+                return
             run = self._find(record)
-            if run is None or run.data.tags.get(_SENT) != digest:
-                run = self._send(record, run, parent)
-                if record.state != "running":
-                    self._client.set_tag(run.info.run_id, _SENT, digest)
-            self._ids[record.key], self._sent[record.key] = run.info.run_id, digest
+            if run is None or run.data.tags.get(SENT) != digest:
+                number = self._send(record, run, parent, digest)
+            else:
+                number = run.info.run_id
+            self._ids[record.key], self._sent[record.key] = number, digest
 
     def register(self, name: str, about: str, key: str) -> None:
         """Let the alias `champion` of a registered model lead to a record's model; see `Tracker.register`."""
@@ -69,8 +71,7 @@ class MlflowTracker:
         """Show runs as stopped that are shown as running and whose process has ended."""
         with explained(self._address, "a search"):
             numbers = self._experiments.all_ids()
-            runs = self._client.search_runs(numbers, "attributes.status = 'RUNNING'") if numbers else []
-            for run in runs:
+            for run in list(all_runs(self._client, numbers, "attributes.status = 'RUNNING'")):
                 if is_gone(run.data.tags.get(_PROCESS, "")):
                     self._client.set_tag(run.info.run_id, "state", "stopped")
                     self._client.set_terminated(run.info.run_id, _STATUS["stopped"])
@@ -80,26 +81,45 @@ class MlflowTracker:
         """The address at which a person sees each experiment that was updated, by its name."""
         return self._experiments.pages
 
-    def _find(self, record: Record) -> "Run | None":
-        """Return the run with the key of a record; a slow server that was asked twice to create one has two."""
-        number = self._experiments.id_of(record.group)
-        equal = self._client.search_runs([number], f"tags.{_KEY} = '{record.key}'")
-        runs = sorted(equal, key=lambda run: (_SENT not in run.data.tags, str(run.info.run_id)))
-        for other in runs[1:]:
-            self._delete(other)
-        return runs[0] if runs else None
+    def _search(self, group: Group) -> None:
+        """Note what MLflow has completely of a group: one search takes less than one for each run."""
+        for key, (number, digest) in self._identity.complete(self._experiments.id_of(group)).items():
+            if key not in self._sent:  # which this process knows better
+                self._ids[key], self._sent[key] = number, digest
+        self._searched.add(group.name)
 
-    def _send(self, record: Record, run: "Run | None", parent: str | None) -> "Run":
-        """Bring a run up to date; whatever fails, the next call completes it."""
-        client = self._client
-        histories: Histories = {}
+    def _find(self, record: Record) -> "Run | None":
+        return self._identity.find(self._experiments.id_of(record.group), record.key)
+
+    def _send(self, record: Record, run: "Run | None", parent: str | None, digest: str, *, again: bool = False) -> str:
+        """Bring a run up to date, return its number; whatever fails, the next call completes it."""
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415 (seconds to import)
+
+        target, histories = self._target(record, run)
+        try:
+            self._write(record, target, histories, parent)
+            if record.state == "running":
+                return str(target.info.run_id)
+            self._client.set_tag(target.info.run_id, SENT, digest)
+        except MlflowException:
+            if again or not self._identity.is_deleted(target):
+                raise
+            # Another process has sent the same record completely, and has left its own run.
+            return self._send(record, self._find(record), parent, digest, again=True)
+        return self._identity.settle(target.info.experiment_id, record.key)
+
+    def _target(self, record: Record, run: "Run | None") -> "tuple[Run, Histories]":
+        """Return the run to write to, which contradicts nothing of the record, and the curves that it has."""
         if run is not None:
-            run = client.get_run(run.info.run_id)
-            histories = histories_of(client, run, record)
-            if contradicts(run, histories, record, run.data.tags.get(_CONTENT)):
-                self._delete(run)
-                run, histories = None, {}
-        run = run or self._create(record)
+            run = self._client.get_run(run.info.run_id)
+            histories = histories_of(self._client, run, record)
+            if not contradicts(run, histories, record, run.data.tags.get(_CONTENT)):
+                return run, histories
+            self._identity.delete(run)
+        return self._create(record), {}
+
+    def _write(self, record: Record, run: "Run", histories: Histories, parent: str | None) -> None:
+        client = self._client
         self._describe(record, run, parent)
         number, model = run.info.run_id, model_of(run)
         self._send_metrics(number, missing_points(histories, record))
@@ -112,16 +132,11 @@ class MlflowTracker:
             client.update_run(number, status=status)
         else:
             client.set_terminated(number, status, None if record.ended is None else _milliseconds(record.ended))
-        return run
 
     def _create(self, record: Record) -> "Run":
-        tags = {_KEY: record.key, "mlflow.user": _user(), "mlflow.source.type": "LOCAL"}
+        tags = {**self._identity.tags_of(record.key), "mlflow.user": _user(), "mlflow.source.type": "LOCAL"}
         number = self._experiments.id_of(record.group)
         return self._client.create_run(number, _milliseconds(record.started), tags, record.name)
-
-    def _delete(self, run: "Run") -> None:
-        remove_models(self._client, run)
-        self._client.delete_run(run.info.run_id)
 
     def _describe(self, record: Record, run: "Run", parent: str | None) -> None:
         """Send the tags that have changed, and parameters and dataset if they are missing."""
