@@ -42,8 +42,9 @@ def _no_waiting_for_disks():
     """Let SQLite trust the operating system: nothing here is about a power cut."""
 
     def trust(connection, _):
-        with suppress(sqlite3.DatabaseError, AttributeError):  # no database of SQLite
-            connection.execute("PRAGMA synchronous = OFF")
+        if isinstance(connection, sqlite3.Connection):
+            with suppress(sqlite3.DatabaseError):  # a file that is no database
+                connection.execute("PRAGMA synchronous = OFF")
 
     event.listen(Engine, "connect", trust)
     yield

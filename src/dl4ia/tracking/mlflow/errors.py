@@ -1,7 +1,7 @@
 """MLflow's errors in one line, with what to do."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 
@@ -9,6 +9,13 @@ from dl4ia.base.errors import UserError
 from dl4ia.tracking.tracker import OutageError, TrackerError
 
 _LATER = "`make publish` sends the rest"
+_REFUSALS: Mapping[int, str] = {
+    HTTPStatus.UNAUTHORIZED: "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to those of your account",
+    HTTPStatus.FORBIDDEN: (
+        "ask who runs it for the permission MANAGE, or for this address among its --allowed-hosts, "
+        "or set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD if a proxy wants them"
+    ),
+}
 _REMEDIES = {
     "file is not a database": "move or delete that file",
     "database schema": "run `mlflow db upgrade {place}`, or install the MLflow that made it",
@@ -31,9 +38,10 @@ def explained(address: str, what: str) -> Iterator[None]:
     except Exception as error:  # whatever a server, a database or a disk can do wrong
         place, reason = without_password(address), without_password(_line_of(error))
         status = _status(error)
-        if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-            remedy = f"set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, then {_LATER}"
-            raise OutageError(f"MLflow at {place} refuses access ({reason}): {remedy}") from error
+        if status is not None and status in _REFUSALS:
+            raise OutageError(
+                f"MLflow at {place} refuses access ({reason}): {_REFUSALS[status]}, then {_LATER}"
+            ) from error
         if status is not None and status < HTTPStatus.INTERNAL_SERVER_ERROR:
             raise TrackerError(f"MLflow at {place} refuses {what} ({reason})") from error
         remedy = next((each for sign, each in _REMEDIES.items() if sign in reason), "check it").format(place=place)
