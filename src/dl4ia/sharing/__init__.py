@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from dvc.exceptions import DownloadError, DvcException
 from dvc.repo import Repo
 from dvc_objects.errors import ObjectFormatError
+from dvc_objects.fs import known_implementations
 
 from dl4ia.base.errors import UserError
 
@@ -24,6 +25,15 @@ _NAME = "team"  # of the remote that `share` configures
 _LOGGERS = ("dvc", "dvc_data", "dvc_objects")
 _SECRETS = "credentials come from where the remote's own tools look for them, such as ~/.aws/credentials"
 _ADVICE = "check the address, the network and your credentials"
+_ADVICES = {
+    "Host key is not trusted": "call `ssh` with this machine and port once, which asks whether to trust its key; if it "
+    "warns of a key that has changed, ask whoever runs the machine",
+    "Forbidden": "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or ~/.aws/credentials, and that this account may "
+    "read and write there",
+    "Permission denied for user": "the agent must have a key that this machine admits, or ~/.ssh/config name one",
+}  # by a part of the reason
+
+known_implementations["ssh"]["class"] = "dl4ia.sharing.hosts.CheckedSSHFileSystem"
 
 
 def share(root: Path, address: str | None) -> str:
@@ -41,7 +51,7 @@ def share(root: Path, address: str | None) -> str:
             absent = [name for name, output in outputs.items() if not _is_there(repo, output)]
         except Exception as error:  # (each kind of remote has its own)
             kept = "what was sent stays there, and the same command sends the rest"
-            raise UserError(f"{url}: {_reason(error, reasons)}: {_ADVICE}; {kept}") from error
+            raise UserError(f"{url}: {_explained(error, reasons)}; {kept}") from error
     rest = f"; not on this machine: {', '.join(absent)}" if absent else ""
     return f"{url} has {len(outputs) - len(absent)} of {len(outputs)} outputs of dvc.lock ({sent} files sent now){rest}"
 
@@ -68,7 +78,7 @@ def fetch(root: Path) -> str:
             if complete:
                 repo.checkout(targets=complete)
         except Exception as error:  # (each kind of remote has its own)
-            raise UserError(f"{url}: {_reason(error, reasons)}: {_ADVICE}; what was fetched stays here") from error
+            raise UserError(f"{url}: {_explained(error, reasons)}; what was fetched stays here") from error
     if faults:
         names = "; ".join(f"{name}: {counts}" for name, counts in faults.items())
         remedy = "`make continue` computes them again, or whoever has them sends them by `make share`"
@@ -170,3 +180,9 @@ def _url(repo: Repo) -> str:
 def _reason(error: Exception, reasons: list[str]) -> str:
     """Return in one line why something failed: the first error that was reported, or the one that was raised."""
     return " ".join((reasons or [str(error) or type(error).__name__])[0].split())
+
+
+def _explained(error: Exception, reasons: list[str]) -> str:
+    """Return why something failed, and what to do."""
+    reason = _reason(error, reasons)
+    return f"{reason}: {next((advice for sign, advice in _ADVICES.items() if sign in reason), _ADVICE)}"
