@@ -5,6 +5,7 @@ half an hour on two cores. It measures
 
 - trials an hour of one and two processes of this machine, and of one and two workers of a Dask cluster on it, all with
   their study in PostgreSQL: medians of rounds in which all take their turn;
+- the most connections to PostgreSQL that one and two processes of this machine have at once;
 - what a trial costs beside its training once so many have been stored: the same code, with an objective that returns at
   once what a training of some points would have left;
 - `make publish` of many runs into an empty SQLite file, and once more.
@@ -24,6 +25,7 @@ import pandas as pd
 from joblib import cpu_count
 from optuna.trial import TrialState, create_trial
 
+from benchmarks.connections import counted
 from benchmarks.copies import temporary_copy
 from benchmarks.publishing import seconds_to_publish
 from dl4ia import config
@@ -51,7 +53,7 @@ _RESULT = Path("results/scale.csv")
 def main() -> None:
     """Measure all, print it, and write the table."""
     with server() as url:
-        rows = [*_throughput(url), *_growth(url), *_publishing()]
+        rows = [*_throughput(url), *_connections(url), *_growth(url), *_publishing()]
     machine = f"{platform.machine()}, {cpu_count()} cores"
     table = pd.DataFrame(rows, columns=["what", "size", "value", "unit"]).assign(machine=machine)
     atomic_files.write_csv(_RESULT, table)
@@ -78,6 +80,16 @@ def _throughput(url: str) -> list[Row]:
         (f"trials of {ITERATIONS} iterations, {kind}", count, statistics.median(values), "an hour")
         for (kind, count), values in measured.items()
     ]
+
+
+def _connections(url: str) -> list[Row]:
+    """Return the most connections to PostgreSQL at once, of 1 and 2 processes and the one that starts them."""
+    rows: list[Row] = []
+    for count in (1, 2):
+        with counted(url) as counts:
+            _search(f"connections-{count}", 2 * count, LocalProcesses(count, one_thread_each=True), url)
+        rows.append(("connections to PostgreSQL", count, max(counts), ""))
+    return rows
 
 
 def _search(name: str, trials: int, executor: Executor, url: str) -> float:

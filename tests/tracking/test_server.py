@@ -20,7 +20,7 @@ from dl4ia.tracking.runs import RunView
 from dl4ia.tracking.tracker import OutageError
 from tests.tracking.conftest import NAME, client_of
 from tests.tracking.contents import contents_of
-from tests.tracking.team_server import ADMIN, PASSWORD, serving, team_server
+from tests.tracking.team_server import ADMIN, PASSWORD, TeamServer, team_server
 from tests.tracking.test_runs import trained_again
 
 
@@ -28,14 +28,14 @@ from tests.tracking.test_runs import trained_again
 def server():
     with team_server() as started:
         for name in ("ann", "bob"):
-            started.create_account(name, f"{name}'s long password")
+            started.create_account(name, f"a long password of {name}")
         yield started
 
 
 @pytest.fixture
 def address(server, monkeypatch):
     """Point the pipeline at the server, as one of the team."""
-    use(monkeypatch, server.address, "ann", "ann's long password")
+    use(monkeypatch, server.address, "ann", "a long password of ann")
     return server.address
 
 
@@ -101,7 +101,7 @@ class TestTeam:
     ):
         publish(views(short, fresh), fresh)
         trained_again(views(short, fresh)[0].experiment)
-        use(monkeypatch, address, "bob", "bob's long password")
+        use(monkeypatch, address, "bob", "a long password of bob")
         publish(views(short, fresh), fresh)
         there = contents_of(address)
         monkeypatch.delenv("MLFLOW_TRACKING_URI")
@@ -175,13 +175,13 @@ def closed(database):
 
 def test_a_wrong_password_is_one_line_and_nothing_that_is_here_is_lost(layout, short, empty, tmp_path, monkeypatch):
     shutil.copyfile(empty, tmp_path / "server.db")
-    arguments = ["--backend-store-uri", f"sqlite:///{tmp_path}/server.db", "--workers", "1"]
-    arguments += ["--artifacts-destination", str(tmp_path / "artifacts")]
+    databases = [f"sqlite:///{tmp_path / name}" for name in ("server.db", "accounts.db")]
+    server = TeamServer(*databases, files=str(tmp_path / "artifacts"))
     publish(views(short, layout), layout)
     before = contents_of(f"sqlite:///{layout.root}/mlflow.db")
-    with serving(arguments, f"sqlite:///{tmp_path}/accounts.db") as address:
+    with server.running():
         for name, password in {ADMIN: "wrong", "nobody": PASSWORD}.items():
-            use(monkeypatch, address, name, password)
+            use(monkeypatch, server.address, name, password)
             message = (
                 r"refuses access .*401.*set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to those of your"
             )
@@ -189,7 +189,7 @@ def test_a_wrong_password_is_one_line_and_nothing_that_is_here_is_lost(layout, s
                 publish(views(short, layout), layout)
             assert "\n" not in str(caught.value)
             assert password not in str(caught.value)
-        use(monkeypatch, address, ADMIN, PASSWORD)
+        use(monkeypatch, server.address, ADMIN, PASSWORD)
         connect(layout)
     assert contents_of(f"sqlite:///{layout.root}/mlflow.db") == before
     assert {run.info.status for run in client_of(layout).search_runs(["1"])} == {"FINISHED"}
