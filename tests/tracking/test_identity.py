@@ -63,9 +63,10 @@ def test_one_that_is_overtaken_anywhere_leaves_the_run_of_the_other(
 def test_two_that_complete_it_at_the_same_time_leave_one(places, address, expected, monkeypatch):
     one, two = places
     settle = one._identity.settle
+    two._search(record().group)  # before there was anything
+    monkeypatch.setattr(two._identity, "find", lambda *_: None)
 
     def later(*arguments):
-        monkeypatch.setattr(two._identity, "find", lambda *_: None)  # it looked before there was anything
         two.update(record())
         return settle(*arguments)
 
