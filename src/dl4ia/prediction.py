@@ -1,6 +1,7 @@
 """Networks applied to pictures from anywhere: `dl4ia predict`."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -50,11 +51,18 @@ def predict(given: Sequence[Path], model: str, folder: Path, microns_per_pixel: 
 
 def load_model(name: str) -> SavedModel:
     """Return the champion of a task, the first run of a variant, or what is in a folder; raises UserError."""
-    if (Path(name) / "config.json").is_file():
-        return SavedModel.load(Path(name))
-    if name in TASKS:
-        return SavedModel.load(_champion(name))
+    for folder in (Path(name), champion_folder(name), *_installed(name)):
+        if (folder / "config.json").is_file():
+            if not (folder / "use.json").exists():  # a run, perhaps of a task that params.yaml makes known
+                with suppress(ConfigError):
+                    config.load()
+            return SavedModel.load(folder)
     params = config.load()
+    if name in TASKS:
+        folder = champion_folder(name)
+        raise UserError(
+            f"{folder} is missing: `git checkout -- {folder}` restores it, `dvc repro champion@{name}` makes it"
+        )
     known = [*TASKS, *params.rows]
     if name not in params.rows:
         raise ConfigError(
@@ -71,17 +79,12 @@ def load_model(name: str) -> SavedModel:
     return SavedModel.load(run.path, variant)
 
 
-def _champion(task: str) -> Path:
-    """Return the folder of a task's champion: that of this working copy, or, outside of one, what was installed."""
-    folder = champion_folder(task)
-    if folder.exists():
-        return folder
-    for file in distribution("dl4ia").files or ():
-        if not Path("dvc.yaml").exists() and file.parts[-3:] == ("models", task, "config.json"):
-            return Path(str(file.locate())).resolve().parent
-    raise UserError(
-        f"{folder} is missing: `git checkout -- {folder}` restores it, `dvc repro champion@{task}` makes it"
-    )
+def _installed(task: str) -> Iterator[Path]:
+    """Yield the folder of a task's champion that was installed with this package, outside of a working copy."""
+    files = distribution("dl4ia").files or ()
+    for file in () if Path("dvc.yaml").exists() else files:
+        if file.parts[-3:] == ("models", task, "config.json"):
+            yield Path(str(file.locate())).resolve().parent
 
 
 def _files(given: Sequence[Path]) -> Iterator[Path]:

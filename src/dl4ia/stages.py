@@ -47,10 +47,14 @@ class Pipeline:
 
     def download(self, names: Sequence[str] = ()) -> None:
         """Write the arrays of the named tasks, or of all, to `out/dataset/`."""
+        from dl4ia.tasks.folders.task import FolderTask  # noqa: PLC0415
         from dl4ia.tasks.preparation import prepare  # noqa: PLC0415
 
-        for name in names or self.params.split:
-            prepare(task_of(name), self.data, self.layout.datasets, self.params.data.source)
+        for task in map(task_of, names or self.params.split):
+            if isinstance(task, FolderTask):
+                task.write(self.layout.root, self.layout.datasets)
+            else:
+                prepare(task, self.data, self.layout.datasets, self.params.data.source)
 
     def split(self, names: Sequence[str] = ()) -> None:
         """Write which training images validate, by every strategy of the named tasks, or of all."""

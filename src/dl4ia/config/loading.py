@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError, YAMLWarning
 
 from dl4ia.base.errors import ConfigError
+from dl4ia.config.datasets import with_datasets
 from dl4ia.config.messages import first_error
 from dl4ia.config.params import Params
 from dl4ia.config.sections import merged
@@ -28,7 +29,7 @@ def load(path: Path = Path("params.yaml"), root: Path = Path()) -> Params:
     unknown = raw.keys() - {*Params.model_fields, "defaults", "finals"}
     if unknown:
         raise ConfigError(f"{path}: {min(unknown)}: unknown section")
-    filled = _filled(raw, path, root)
+    filled = _filled(with_datasets(raw, path), path, root)
     try:
         params = Params.model_validate_json(json.dumps(filled, default=str))
     except ValidationError as error:

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from dl4ia.base.errors import ConfigError
 from dl4ia.base.registry import suggestion
 from dl4ia.base.schema import Name, Seed, Strict
+from dl4ia.config.datasets import Datasets
 from dl4ia.config.settings import Device
 from dl4ia.config.studies import Study
 from dl4ia.config.variants import Ensemble, Published, Variant, misfit
@@ -27,10 +28,12 @@ class Params(Strict):
     """All settings; `variants` have the defaults of their task filled in.
 
     `searched` names the file of each variant whose settings come from a study; such a variant is among `variants` once
-    that file exists. `champions` names the variant of each task to show and to use first.
+    that file exists. `champions` names the variant of each task to show and to use first. `split` also has those of the
+    `datasets` of one's own.
     """
 
     data: Data
+    datasets: Datasets = Field(default_factory=dict)
     device: Device = "auto"
     seeds: dict[Name, Annotated[tuple[Seed, ...], Field(min_length=1)]]
     champions: dict[Name, Name] = Field(default_factory=dict)

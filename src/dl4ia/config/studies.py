@@ -13,7 +13,7 @@ from dl4ia.base.errors import ConfigError
 from dl4ia.base.schema import Count, Name, Size, Strict
 from dl4ia.config.sections import flat, merged, nested
 from dl4ia.config.settings import Settings
-from dl4ia.config.variants import REPORT, Variant
+from dl4ia.config.variants import REPORT, OfTask, Variant
 
 Value = bool | int | float | str
 Point = Mapping[str, Value]  # a value for each dimension, by dotted key of the settings
@@ -152,10 +152,9 @@ class OnFolds(Strict):
     folds: Annotated[int, Field(ge=2)]
 
 
-class Study(Strict):
+class Study(OfTask):
     """A search: the trials are trained with `base` settings, overridden by a point of `space`."""
 
-    task: str
     group: Name = REPORT
     about: str
     space: Annotated[dict[str, Annotated[Range | Choices, Field(discriminator="kind")]], Field(min_length=1)]

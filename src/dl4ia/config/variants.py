@@ -1,7 +1,7 @@
 """Variants and ensembles: named experiments, rows of params.yaml."""
 
 from collections.abc import Iterable
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PositiveFloat, model_validator
 from pydantic_core import PydanticCustomError
@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 from dl4ia.base.errors import ConfigError
 from dl4ia.base.schema import Name, Strict
 from dl4ia.config.settings import Settings
-from dl4ia.tasks import task_of
+from dl4ia.tasks import TASKS, register, task_of
 
 REPORT = "report"  # the group of the experiments that reproduce the report
 TestTime = Literal["none", "flips", "flips-and-turns"]
@@ -24,7 +24,23 @@ class Objects(Strict):
     separation: PositiveFloat
 
 
-class Row(Strict):
+class OfTask(Strict):
+    """A row of a task. It takes the task along to other processes, where those of params.yaml are not known."""
+
+    task: str
+
+    def __getstate__(self) -> dict[Any, Any]:
+        return {**super().__getstate__(), "task": task_of(self.task)}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        task = state["task"]
+        known = TASKS.get(task.name)
+        if known is None or vars(known) != vars(task):
+            register(task)
+        super().__setstate__({key: value for key, value in state.items() if key != "task"})
+
+
+class Row(OfTask):
     """What every experiment states: its task, the exercise it belongs to, and the values that the report gives.
 
     `group` names the experiments that are run together: `make repro` runs those of the group `report`. `test_time` says
@@ -33,7 +49,6 @@ class Row(Strict):
     one's are tested against.
     """
 
-    task: str
     exercise: str
     group: Name = REPORT
     about: str
@@ -49,6 +64,8 @@ class Row(Strict):
         except ConfigError as error:
             raise misfit("task", str(error)) from error
         _one_of("test_time", [self.test_time], task.test_time, self.task)
+        if self.objects is not None and not any(name.startswith("object_") for name in task.measured):
+            raise misfit("objects", f"task {self.task} has no single objects")
         return self
 
 

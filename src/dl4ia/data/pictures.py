@@ -1,6 +1,8 @@
 """Pictures of any common format, as RGB."""
 
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from PIL import Image, ImageOps
 from dl4ia.base.errors import DataError
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
+_LOSSY = (".jpeg", ".jpg")
 _LARGEST = 1 << 26  # pixels, 8192x8192: as RGB, 200 MB
 _RGB, _RGBA = 3, 4
 _BITS = 8
@@ -33,10 +36,25 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     Grey becomes three equal channels, what is transparent white, and of 16 bits the upper 8 are kept. Raises DataError
     for a file that is missing, damaged, of another format or larger than 8192x8192 pixels.
     """
-    if path.suffix.lower() not in SUFFIXES:
-        raise DataError(f"{path}: expected an image file ({', '.join(SUFFIXES)})")
+    return _reading(path, "an image file", SUFFIXES, _read)
+
+
+def read_mask(path: Path) -> NDArray[np.bool_]:
+    """Read a BMP, PNG or TIFF file as a mask (h, w): what is above 0 in any channel is foreground.
+
+    So are the numbers of objects, of any number of bits, and of colours in a palette; transparency does not count.
+    Raises DataError as `read_picture` does, and for JPEG files, which do not keep the zeros beside an edge.
+    """
+    lossless = tuple(suffix for suffix in SUFFIXES if suffix not in _LOSSY)
+    return _reading(path, "a mask in a format without loss", lossless, _read_mask)
+
+
+def _reading(path: Path, what: str, suffixes: tuple[str, ...], read: Callable[[Path], NDArray[Any]]) -> NDArray[Any]:
+    """Return what `read` reads of a file with one of these endings; raises DataError."""
+    if path.suffix.lower() not in suffixes:
+        raise DataError(f"{path}: expected {what} ({', '.join(suffixes)})")
     try:
-        return _read(path)
+        return read(path)
     except FileNotFoundError as error:
         raise DataError(f"{path} is missing") from error
     except IsADirectoryError as error:
@@ -49,11 +67,7 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
 def _read(path: Path) -> NDArray[np.uint8]:
     if path.suffix.lower() in (".tif", ".tiff") and (pixels := _deep_tiff(path)) is not None:
         return _rgb(pixels, path)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        opened = Image.open(path)
-    with opened as image:
-        _check_size(path, *image.size)
+    with _opened(path) as image:
         if image.mode.startswith("I"):
             return _rgb(np.asarray(image).astype(np.uint16), path)
         upright = ImageOps.exif_transpose(image)
@@ -61,6 +75,29 @@ def _read(path: Path) -> NDArray[np.uint8]:
             on_white = Image.new("RGBA", upright.size, "white")
             upright = Image.alpha_composite(on_white, upright.convert("RGBA"))
         return np.asarray(upright.convert("RGB"))
+
+
+def _read_mask(path: Path) -> NDArray[np.bool_]:
+    pixels = _deep_tiff(path) if path.suffix.lower() in (".tif", ".tiff") else None
+    if pixels is None:
+        with _opened(path) as image:
+            pixels = np.asarray(ImageOps.exif_transpose(image))
+    if pixels.ndim == _RGB:
+        pixels = pixels[..., : 3 if pixels.shape[2] >= _RGB else 1].max(axis=2)  # without transparency
+    if pixels.ndim != 2:  # noqa: PLR2004 (height and width)
+        raise ValueError(f"an array of shape {pixels.shape} is no mask")
+    return np.asarray(pixels > 0)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """Open an image that is not too large."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        opened = Image.open(path)
+    with opened as image:
+        _check_size(path, *image.size)
+        yield image
 
 
 def _deep_tiff(path: Path) -> NDArray[Any] | None:

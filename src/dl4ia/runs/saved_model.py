@@ -6,11 +6,11 @@ The folder is a run directory without its curves, and `use.json`, which says how
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
+from pydantic import SerializeAsAny, ValidationError
 from torch import nn
 from torch.nn import functional
 
@@ -24,6 +24,8 @@ from dl4ia.runs.run_directory import RunDirectory
 from dl4ia.runs.schemas import Stored, damaged, read_json
 from dl4ia.runs.train import Experiment
 from dl4ia.tasks import Task, task_of
+from dl4ia.tasks.folders.dataset import DATASETS, FolderDataset
+from dl4ia.tasks.folders.task import FolderTask
 from dl4ia.training.loop import predict
 
 
@@ -33,10 +35,14 @@ def champion_folder(task: str, root: Path = Path()) -> Path:
 
 
 class Use(Stored):
-    """What a network is, and over which transformed copies of an image its predictions are averaged."""
+    """What a network is, and over which transformed copies of an image its predictions are averaged.
+
+    `dataset` describes what it was trained on where that is a dataset of one's own.
+    """
 
     about: str
     test_time: TestTime = "none"
+    dataset: SerializeAsAny[Annotated[FolderDataset, DATASETS.validator]] | None = None
 
 
 @dataclass(frozen=True)
@@ -54,12 +60,11 @@ class SavedModel:
         """Read a saved model, or a run directory, of which `variant` says how it is used; raises RunError."""
         run = RunDirectory(folder)
         config = run.config()
-        use = folder / "use.json"
+        path = folder / "use.json"
+        use = read_json(path, Use, folder) if path.exists() else Use(about="")
         try:
-            task, settings = (
-                task_of(config.task),
-                Settings.model_validate_json(json.dumps(config.settings | {"seeds": [config.seed]})),
-            )
+            task = task_of(config.task) if use.dataset is None else use.dataset.task(config.task)
+            settings = Settings.model_validate_json(json.dumps(config.settings | {"seeds": [config.seed]}))
             network = settings.network.build(task.signature)
             network.load_state_dict(run.weights())
         except (ConfigError, ValidationError, RuntimeError) as error:
@@ -67,10 +72,7 @@ class SavedModel:
             raise damaged(
                 folder / "config.json", f"it does not fit its weights or this code: {reason}", folder
             ) from error
-        if variant is not None:
-            test_time = variant.test_time
-        else:
-            test_time = read_json(use, Use, folder).test_time if use.exists() else "none"
+        test_time = use.test_time if variant is None else variant.test_time
         by_training_set = config.standardization
         standardizer = Standardizer()
         if by_training_set is not None:
@@ -97,4 +99,7 @@ def save_model(experiment: Experiment, folder: Path) -> None:
     saved.write_config(run.config())
     saved.write_status(run.status())
     atomic_files.write(folder / "model.safetensors", (run.path / "model.safetensors").read_bytes())
-    atomic_files.write_json(folder / "use.json", Use(about=variant.about, test_time=variant.test_time).model_dump())
+    task = task_of(variant.task)
+    dataset = task.dataset if isinstance(task, FolderTask) else None
+    use = Use(about=variant.about, test_time=variant.test_time, dataset=dataset)
+    atomic_files.write_json(folder / "use.json", use.model_dump(mode="json", exclude_none=True))

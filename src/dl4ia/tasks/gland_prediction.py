@@ -100,7 +100,7 @@ class GlandPredictor(Predictor):
             pictures={
                 "mask": mask.astype(np.uint8) * 255,
                 "probability": (enlarged * 255).round().astype(np.uint8),
-                "overlay": _outlined(picture, mask),
+                "overlay": outlined(picture, mask),
             },
         )
 
@@ -124,7 +124,7 @@ def _probability(picture: Picture, rows: _Axis, columns: _Axis, probabilities: P
     return np.ascontiguousarray((total / weights)[: rows.inside, : columns.inside])
 
 
-def _outlined(picture: Picture, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def outlined(picture: Picture, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Return the picture with the border of the mask drawn on it, as wide as can be seen in pictures of its size."""
     outlined = picture.copy()
     edge = find_boundaries(mask, mode="inner")

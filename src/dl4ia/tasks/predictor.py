@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dl4ia.base.errors import UserError
+from dl4ia.tasks.folders.task import ClassTask, MaskTask
 from dl4ia.tasks.mnist import Mnist
 from dl4ia.tasks.task import Task
 from dl4ia.tasks.warwick import Warwick
@@ -54,6 +55,26 @@ def _(task: Warwick, microns_per_pixel: float | None = None) -> Predictor:  # no
 def _(task: Mnist, microns_per_pixel: float | None = None) -> Predictor:
     from dl4ia.tasks.digit_prediction import DigitPredictor  # noqa: PLC0415
 
+    _check_no_scale(task, microns_per_pixel)
+    return DigitPredictor()
+
+
+@predictor_of.register
+def _(task: ClassTask, microns_per_pixel: float | None = None) -> Predictor:
+    from dl4ia.tasks.folders.prediction import ClassPredictor  # noqa: PLC0415
+
+    _check_no_scale(task, microns_per_pixel)
+    return ClassPredictor(task)
+
+
+@predictor_of.register
+def _(task: MaskTask, microns_per_pixel: float | None = None) -> Predictor:
+    from dl4ia.tasks.folders.prediction import MaskPredictor  # noqa: PLC0415
+
+    _check_no_scale(task, microns_per_pixel)
+    return MaskPredictor(task)
+
+
+def _check_no_scale(task: Task, microns_per_pixel: float | None) -> None:
     if microns_per_pixel is not None:
         raise UserError(f"--microns-per-pixel: images of task {task.name} have no scale")
-    return DigitPredictor()

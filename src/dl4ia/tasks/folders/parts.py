@@ -1,0 +1,120 @@
+"""Which images of a folder are to train on, and which to test on."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dl4ia.base import atomic_files
+from dl4ia.base.errors import DataError
+from dl4ia.tasks.folders.listing import Item, items_of
+
+if TYPE_CHECKING:
+    from dl4ia.tasks.folders.task import FolderTask
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The images of `train` and `test`, each with the number of its group; without groups, equal files share one."""
+
+    found: dict[str, list[tuple[Item, int]]]
+
+    @classmethod
+    def of(cls, task: "FolderTask", folder: Path) -> Self:
+        """Return the parts of a folder; raises DataError if one of them, or a class in it, has too few images."""
+        in_folders = task.dataset.test == "folder"
+        places = [folder / part for part in task.parts] if in_folders else [folder]
+        of_places = [items_of(task, place) for place in places]
+        every = [item for items in of_places for item in items]
+        groups = _groups(task, folder, every)
+        if in_folders:
+            is_test = np.repeat([False, True], [len(items) for items in of_places])
+        else:
+            is_test = _drawn(task, every, groups)
+        pairs = list(zip(every, groups.tolist(), strict=True))
+        found = {
+            part: [pair for pair, tested in zip(pairs, is_test, strict=True) if tested == (part == "test")]
+            for part in task.parts
+        }
+        _check(task, folder, found)
+        return cls(found)
+
+    def items(self, part: str) -> list[Item]:
+        """Return the images of a part."""
+        return [item for item, _ in self.found[part]]
+
+    def groups(self, part: str) -> NDArray[np.int64]:
+        """Return the group of each image of a part."""
+        return np.array([group for _, group in self.found[part]], dtype=np.int64)
+
+
+def _groups(task: "FolderTask", folder: Path, items: Sequence[Item]) -> NDArray[np.int64]:
+    """Return the number of each image's group: by the table of the dataset, or by the content of its file."""
+    if task.dataset.groups is None:
+        keys = [atomic_files.digest(item.image) for item in items]
+    else:
+        table = _read_groups(folder / task.dataset.groups)
+        files = [item.image.relative_to(folder).as_posix() for item in items]
+        if unknown := [file for file in files if file not in table]:
+            path = folder / task.dataset.groups
+            raise DataError(f"{path}: {len(unknown)} of {len(files)} images are missing, such as {unknown[0]}")
+        keys = [table[file] for file in files]
+    return np.unique(keys, return_inverse=True)[1].astype(np.int64)
+
+
+def _read_groups(path: Path) -> dict[str, str]:
+    """Return the group of each file; raises DataError."""
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: expected a table with columns file and group: {error}") from error
+    if not {"file", "group"} <= {*table.columns}:
+        raise DataError(f"{path}: expected columns file and group, got {', '.join(table.columns)}")
+    if repeated := table["file"][table["file"].duplicated()].tolist():
+        raise DataError(f"{path}: {repeated[0]} is there twice, expected one group for each file")
+    return dict(zip(table["file"], table["group"], strict=True))
+
+
+def _drawn(task: "FolderTask", items: Sequence[Item], groups: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which images are to test on: a fold of about the wanted size, with classes in proportion."""
+    from sklearn.model_selection import StratifiedGroupKFold  # noqa: PLC0415 (a second to import)
+
+    fraction = task.dataset.test
+    assert not isinstance(fraction, str)
+    strata, folds = [item.stratum for item in items], round(1 / fraction)
+    most, several = max(Counter(strata).values()), len(set(groups.tolist()))
+    if min(most, several) < folds:
+        what = "images" if most < folds or task.dataset.groups is None else "groups"
+        raise DataError(
+            f"params.yaml: datasets.{task.name}.test: {fraction:g} of {min(most, several)} different {what} leaves "
+            f"none to test on, expected at least {folds} of them"
+        )
+    splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=task.dataset.seed)
+    _, test = next(splitter.split(strata, strata, groups))
+    return np.isin(np.arange(len(items)), test)
+
+
+def _check(task: "FolderTask", folder: Path, found: dict[str, list[tuple[Item, int]]]) -> None:
+    """Raise DataError for a class that a part lacks, and for fewer images to train on than can be split."""
+    for part, pairs in found.items():
+        strata = {item.stratum for item, _ in pairs}
+        for name in () if task.signature.dense else task.classes:
+            if name not in strata:
+                count = sum(item.stratum == name for every in found.values() for item, _ in every)
+                raise DataError(
+                    f"{folder}: class {name} has {count} image{'s' if count > 1 else ''}, of which none is to {part} "
+                    f"on: add some, or divide them by hand and set datasets.{task.name}.test to folder"
+                )
+    split, train = task.dataset.split, found["train"]
+    folds = max(split.folds, 1 if isinstance(split.validation, int) else round(1 / split.validation))
+    largest = max(Counter(item.stratum for item, _ in train).values())
+    if (several := min(largest, len({group for _, group in train}))) < folds:
+        raise DataError(
+            f"params.yaml: datasets.{task.name}.split: {several} images or groups cannot be divided into {folds} "
+            f"folds: add images to {folder}, or state fewer folds and a larger validation"
+        )
