@@ -10,8 +10,10 @@ from torch import Tensor
 from dl4ia.data.imageset import ImageSet
 from dl4ia.tasks.classification_results import ClassificationEvaluator
 from dl4ia.tasks.evaluator import Evaluator, Examples, Measured
-from dl4ia.tasks.folders.figures import mistakes, segmentations
+from dl4ia.tasks.folders.figures import confusion, mistakes, segmentations
 from dl4ia.tasks.segmentation_results import SegmentationEvaluator
+
+_EXTREMES = 4  # worst and best segmentations in a picture, each
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,12 @@ class MaskEvaluator(SegmentationEvaluator):
         unknown = ["grade"] if self.has_groups else ["grade", "patient"]
         return Measured(measured.metrics, measured.images.drop(columns=unknown), measured.calibration)
 
+    def chosen(self, table: pd.DataFrame) -> tuple[np.ndarray, str]:
+        """Return the worst and the best segmentations, by Dice; of few images, none as both."""
+        order = table.sort_values("dice", kind="stable").index.to_numpy()
+        count = min(_EXTREMES, max(1, len(order) // 2))
+        return np.concatenate([order[:count], order[-count:]]), "dice"
+
     def pictures(self, images: ImageSet, predicted: np.ndarray, table: pd.DataFrame, title: str) -> dict[str, Figure]:
         """Return examples alone."""
         return Evaluator.pictures(self, images, predicted, table, title)
@@ -38,6 +46,11 @@ class MaskEvaluator(SegmentationEvaluator):
 @dataclass(frozen=True)
 class ClassEvaluator(ClassificationEvaluator):
     """Accuracy, and the most confident mistakes."""
+
+    def pictures(self, images: ImageSet, predicted: np.ndarray, table: pd.DataFrame, title: str) -> dict[str, Figure]:
+        """Return the confusion matrix, with room for long names, and examples where there is a mistake."""
+        matrix = {"confusion": confusion(images.targets, predicted, self.classes, title)}
+        return matrix | (super().pictures(images, predicted, table, title) if len(self.chosen(table)[0]) else {})
 
     def draw_examples(self, examples: Examples, title: str) -> Figure:
         """Draw misclassified images with actual class, prediction and confidence."""
