@@ -1,5 +1,6 @@
 """Which images of a folder are to train on, and which to test on."""
 
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -95,7 +96,9 @@ def _drawn(task: "FolderTask", items: Sequence[Item], groups: NDArray[np.int64])
             f"none to test on, expected at least {folds} of them"
         )
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=task.dataset.seed)
-    _, test = next(splitter.split(strata, strata, groups))
+    with warnings.catch_warnings():  # a class of fewer images than folds may be in none of a part: see `_check`
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        _, test = next(splitter.split(strata, strata, groups))
     return np.isin(np.arange(len(items)), test)
 
 

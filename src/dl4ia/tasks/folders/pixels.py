@@ -20,7 +20,7 @@ def as_image(picture: NDArray[np.uint8], channels: Channels, size: int) -> NDArr
         return _stains(picture, size)
     whole = Image.fromarray(picture)
     resized = (whole.convert("L") if channels == "grey" else whole).resize((size, size), Image.Resampling.BILINEAR)
-    return np.asarray(resized).reshape(size, size, -1).transpose(2, 0, 1)
+    return np.array(resized).reshape(size, size, -1).transpose(2, 0, 1)
 
 
 def as_mask(mask: NDArray[np.bool_], size: int) -> NDArray[np.uint8]:
