@@ -11,10 +11,10 @@ from skimage.data import coins
 from sklearn.datasets import load_digits
 
 COINS = """
-  coins: {kind: masks, folder: coins, title: Ancient coins, channels: grey, size: 16}
+  coins: {kind: segmentation, folder: coins, title: Ancient coins, channels: grey, size: 16}
 """
 NUMBERS = """
-  numbers: {kind: classes, folder: numbers, size: 8, classes: [zero, one, two]}
+  numbers: {kind: classification, folder: numbers, size: 8, classes: [zero, one, two]}
 """
 _HEIGHT, _WIDTH = 50, 48  # of a cut-out, in which a coin of 40 pixels fits
 

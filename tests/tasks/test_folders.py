@@ -33,11 +33,13 @@ def resized(pixels):
 
 
 def coins(**settings):
-    return MaskFolder(**{"kind": "masks", "folder": "coins", "channels": "grey", "size": 16} | settings).task("coins")
+    return MaskFolder(**{"kind": "segmentation", "folder": "coins", "channels": "grey", "size": 16} | settings).task(
+        "coins"
+    )
 
 
 def numbers(**settings):
-    given = {"kind": "classes", "folder": "numbers", "size": 8, "classes": ("zero", "one", "two")}
+    given = {"kind": "classification", "folder": "numbers", "size": 8, "classes": ("zero", "one", "two")}
     return ClassFolder(**given | settings).task("numbers")
 
 
@@ -89,14 +91,27 @@ def test_no_group_is_divided(root):
     assert "patient-folds" not in coins().strategies
 
 
-def test_the_parts_can_be_folders(root):
-    for part, names in (("train", ("zero", "one", "two")), ("test", ("zero", "one", "two"))):
-        for name in names:
-            shutil.copytree(root / "numbers" / name, root / "numbers" / part / name)
+@pytest.fixture
+def divided(root):
+    """The digits with parts that somebody has made: of each class, six images to train on, and three to test on."""
     for name in ("zero", "one", "two"):
-        shutil.rmtree(root / "numbers" / name)
-    train, test = parts(numbers(test="folder"), root)
-    assert len(train) == len(test) == 27
+        for number, path in enumerate(sorted((root / "numbers" / name).iterdir())):
+            target = root / "numbers" / ("test" if number < 3 else "train") / name / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(target)
+        (root / "numbers" / name).rmdir()
+    return root
+
+
+def test_the_parts_can_be_folders(divided):
+    train, test = parts(numbers(test="folder"), divided)
+    assert (np.bincount(train.targets).tolist(), np.bincount(test.targets).tolist()) == ([6, 6, 6], [3, 3, 3])
+
+
+def test_a_file_in_both_folders_is_a_mistake(divided):
+    first = next((divided / "numbers/train/two").iterdir())
+    shutil.copyfile(first, divided / "numbers/test/two/copy.jpg")
+    check(numbers(test="folder"), divided, rf"test/two/copy\.jpg is to test on, and .*{first.name} is the same file")
 
 
 @pytest.mark.parametrize(("channels", "count", "kind"), [("rgb", 3, "u1"), ("grey", 1, "u1"), ("stains", 2, "f4")])

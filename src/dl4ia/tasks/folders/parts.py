@@ -35,6 +35,7 @@ class Parts:
         groups = _groups(task, folder, every)
         if in_folders:
             is_test = np.repeat([False, True], [len(items) for items in of_places])
+            _check_apart(every, groups, is_test)
         else:
             is_test = _drawn(task, every, groups)
         pairs = list(zip(every, groups.tolist(), strict=True))
@@ -79,6 +80,13 @@ def _read_groups(path: Path) -> dict[str, str]:
     if repeated := table["file"][table["file"].duplicated()].tolist():
         raise DataError(f"{path}: {repeated[0]} is there twice, expected one group for each file")
     return dict(zip(table["file"], table["group"], strict=True))
+
+
+def _check_apart(items: Sequence[Item], groups: NDArray[np.int64], is_test: NDArray[np.bool_]) -> None:
+    """Raise DataError where a group, or a file, is both to train and to test on."""
+    for group in np.intersect1d(groups[is_test], groups[~is_test])[:1]:
+        train, test = (items[np.flatnonzero((groups == group) & part)[0]].image for part in (~is_test, is_test))
+        raise DataError(f"{test} is to test on, and {train} is the same file or of the same group: keep it in one part")
 
 
 def _drawn(task: "FolderTask", items: Sequence[Item], groups: NDArray[np.int64]) -> NDArray[np.bool_]:
