@@ -73,7 +73,7 @@ def test_wrong_usage_is_one_line_and_exit_code_2(words, message, capsys):
         (["search", "lamda"], r"error: study 'lamda' is not in params.yaml; did you mean 'lambda'\?; it has .*"),
         (["search", "lambda", "--workers", "1000"], r"error: --workers: got 1000, and this machine has \d+ cores"),
         (["search", "lambda", "--trials", "9"], "error: --trials: got 9, and the grid has 8 points"),
-        (["split", "mnist"], "error: out/dataset/mnist-train.npz is missing: run `dvc repro download` first"),
+        (["split", "mnist"], "error: out/dataset/mnist-train.npz is missing: run `dvc repro download` first, .*"),
         (["train", "mnist-cnn", "iteratons=5"], r"error: iteratons: unknown key; did you mean 'iterations'\?"),
         (["train", "mnist-cnn", "iterations=[5"], r"error: iterations: got '\[5', expected a value as in params.yaml"),
         (["train", "mnist-cnn", "iterations=0"], "error: iterations: got 0: Input should be greater than 0"),

@@ -68,7 +68,9 @@ class ImageSet:
                 images = cls(**{name: arrays[name] for name in names})
                 images._check()
         except FileNotFoundError as error:
-            raise DataError(f"{path} is missing: run `dvc repro download` first") from error
+            raise DataError(
+                f"{path} is missing: run `dvc repro download` first, `dvc repro download-folder` for your own folders"
+            ) from error
         except _UNREADABLE as error:
             reason = " ".join(str(error).split())[:200]
             raise DataError(f"{path} is not a readable image set ({reason}): run `dvc repro -f download`") from error

@@ -54,7 +54,9 @@ def load_split(path: Path, seed: int, count: int) -> Split:
     try:
         splits = TypeAdapter(list[Split]).validate_json(path.read_bytes())
     except FileNotFoundError as error:
-        raise DataError(f"{path} is missing: run `dvc repro split` first") from error
+        raise DataError(
+            f"{path} is missing: run `dvc repro split` first, `dvc repro split-folder` for your own folders"
+        ) from error
     except ValidationError as error:
         reason = f"{'.'.join(map(str, error.errors()[0]['loc']))}: {error.errors()[0]['msg']}"
         raise DataError(f"{path} is not a list of splits ({reason}): run `dvc repro -f split`") from error

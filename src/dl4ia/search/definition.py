@@ -28,7 +28,9 @@ def definition_of(study: Study, layout: Layout) -> dict[str, Any]:
         if isinstance(study.objective, OnSplit):
             definition["split"] = atomic_files.digest(layout.split(study.task, study.objective.strategy))
     except FileNotFoundError as error:
-        raise DataError(f"{error.filename} is missing: run `dvc repro split` first") from error
+        raise DataError(
+            f"{error.filename} is missing: run `dvc repro split` first, `dvc repro split-folder` for your own folders"
+        ) from error
     if isinstance(study.sampler, BestOf):
         points = json.dumps(known_points(study, layout), sort_keys=True)
         definition["points"] = hashlib.sha256(points.encode()).hexdigest()[:32]
