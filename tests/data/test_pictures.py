@@ -6,7 +6,7 @@ import tifffile
 from PIL import Image
 
 from dl4ia.base.errors import DataError
-from dl4ia.data.pictures import read_picture
+from dl4ia.data.pictures import read_mask, read_picture
 
 GRADIENT = np.arange(24, dtype=np.uint8).reshape(4, 6) * 10
 RGB = np.stack([GRADIENT, 255 - GRADIENT, GRADIENT // 2], axis=-1)
@@ -109,3 +109,31 @@ def test_what_is_no_picture_is_named_in_one_line(tmp_path, name, make, message):
     with pytest.raises(DataError, match=f"{name}.*{message}") as error:
         read_picture(tmp_path / name)
     assert "\n" not in str(error.value)
+
+
+MASK = np.arange(24).reshape(4, 6) % 5 > 1
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+def test_what_is_above_0_is_foreground_in_every_mode(tmp_path, mode):
+    if mode == "I;16":
+        image = Image.fromarray(MASK.astype(np.uint16))  # 1 of 65535
+    elif mode == "P":
+        image = Image.fromarray(MASK.astype(np.uint8), mode="P")
+        image.putpalette([200, 0, 0, 0, 0, 0])  # of the background and of the foreground
+    else:
+        image = Image.fromarray(MASK.astype(np.uint8) * 255).convert(mode)
+    image.save(tmp_path / "x.png")
+    np.testing.assert_array_equal(read_mask(tmp_path / "x.png"), MASK)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int32, np.float32])
+def test_the_numbers_of_objects_are_foreground(tmp_path, kind):
+    tifffile.imwrite(tmp_path / "x.tif", MASK.astype(kind) * 3)
+    np.testing.assert_array_equal(read_mask(tmp_path / "x.tif"), MASK)
+
+
+@pytest.mark.parametrize(("name", "message"), [("x.jpg", "a mask in a format without loss"), ("x.png", "is missing$")])
+def test_what_is_no_mask_is_named_in_one_line(tmp_path, name, message):
+    with pytest.raises(DataError, match=message):
+        read_mask(tmp_path / name)

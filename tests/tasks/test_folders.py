@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+import torch
 from PIL import Image
 
 from dl4ia.base.errors import DataError
 from dl4ia.data.imageset import ImageSet
+from dl4ia.tasks.folders import figures
 from dl4ia.tasks.folders.dataset import ClassFolder, MaskFolder
 from tests.folders import save, tiles, write_coins, write_numbers
 
@@ -258,3 +260,62 @@ def check(task, root, expected):
         task.write(root, root / "out")
     assert "\n" not in str(raised.value)
     assert not (root / "out").exists()
+
+
+@pytest.mark.parametrize(("groups", "known"), [(None, False), ("patients.csv", True)])
+def test_scores_have_a_patient_where_groups_are_known(root, groups, known):
+    if groups:
+        files = [path.relative_to(root / "coins").as_posix() for path in (root / "coins/images").iterdir()]
+        pd.DataFrame({"file": files, "group": [number % 6 for number in range(len(files))]}).to_csv(
+            root / "coins" / groups
+        )
+    task = coins(groups=groups)
+    images = task.read(root / "coins", ("test",))
+    right = torch.nn.functional.one_hot(torch.from_numpy(images.targets).long(), 2).movedim(-1, 1)
+    measured = task.evaluator().measure(images, right.float().clamp(min=1e-6).log())
+    assert measured.metrics["dice"] == 1
+    assert ("patient" in measured.images) == known
+    assert "grade" not in measured.images
+
+
+def test_of_few_images_none_is_both_among_the_worst_and_the_best():
+    evaluator = coins().evaluator()
+    for count, expected in ((2, [1, 0]), (3, [2, 0]), (9, [8, 7, 6, 5, 3, 2, 1, 0])):
+        table = pd.DataFrame({"dice": np.linspace(1, 0, count)})
+        assert evaluator.chosen(table)[0].tolist() == expected
+
+
+def examples(channels, count=2):
+    pixels = np.random.default_rng(0).integers(0, 256, (count, channels, 8, 8))
+    target = np.zeros((count, 8, 8), np.uint8)
+    target[:, 2:5, 2:5] = 1
+    return {"names": np.array(["a/" + "long" * 9] * count), "images": pixels.astype(np.uint8), "targets": target,
+            "predictions": target, "score": np.ones(count)}  # fmt: skip
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_segmentation_is_drawn_over_the_image_as_it_was_taken(channels):
+    shown = examples(channels)
+    figure = figures.segmentations(shown, "a title")
+    drawn = figure.axes[0].images[0].get_array()[..., 0]
+    taken = Image.fromarray(shown["images"][0].transpose(1, 2, 0).squeeze()).convert("L")
+    assert np.corrcoef(drawn.ravel(), np.asarray(taken).ravel())[0, 1] > 0.99
+    assert figure.legends[0].get_texts()[-1].get_text() == "grey: the image"
+    assert len(figure.axes[0].get_title()) < 40
+
+
+def test_a_mistake_is_drawn_in_its_colours_with_names_that_fit():
+    shown = examples(3) | {"targets": np.array([0, 1]), "predictions": np.array([1, 0])}
+    figure = figures.mistakes(shown, ["invasive ductal carcinoma", "normal"], "a title")
+    assert (figure.axes[0].images[0].get_array() == shown["images"][0].transpose(1, 2, 0)).all()
+    assert figure.axes[0].get_title().splitlines()[:2] == ["actual invasive d…", "predicted normal"]
+
+
+def test_classes_without_a_mistake_have_a_matrix_alone(root):
+    task = numbers()
+    images = task.read(root / "numbers", ("test",))
+    table = pd.DataFrame({"actual": images.targets, "predicted": images.targets, "confidence": 1.0})
+    pictures = task.evaluator().pictures(images, images.targets.astype(np.int64), table, "a title")
+    assert pictures.keys() == {"confusion"}
+    labels = [label.get_text() for label in pictures["confusion"].axes[0].get_xticklabels()]
+    assert labels == ["zero", "one", "two"]

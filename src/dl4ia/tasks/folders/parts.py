@@ -101,7 +101,7 @@ def _drawn(task: "FolderTask", items: Sequence[Item], groups: NDArray[np.int64])
         what = "images" if most < folds or task.dataset.groups is None else "groups"
         raise DataError(
             f"params.yaml: datasets.{task.name}.test: {fraction:g} of {min(most, several)} different {what} leaves "
-            f"none to test on, expected at least {folds} of them"
+            f"none to test on, expected at least {folds}: add some, or state a larger fraction"
         )
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=task.dataset.seed)
     with warnings.catch_warnings():  # a class of fewer images than folds may be in none of a part: see `_check`
