@@ -11,6 +11,7 @@ from PIL import Image
 
 from dl4ia.base.errors import DataError
 from dl4ia.data.imageset import ImageSet
+from dl4ia.data.splits import SplitSizes
 from dl4ia.tasks.folders import figures
 from dl4ia.tasks.folders.dataset import ClassFolder, MaskFolder
 from tests.folders import save, tiles, write_coins, write_numbers
@@ -201,7 +202,7 @@ MISTAKES = {
     ),
     "too few to split": (
         lambda root: [_keep(root / "coins" / kind, 5) for kind in ("images", "masks")],
-        r"datasets\.coins\.split: 4 images or groups cannot be divided into 5 folds",
+        r"datasets\.coins\.split: 4 images cannot be divided into 5 folds: add some to .*/coins, or state fewer folds$",
     ),
 }
 
@@ -215,6 +216,11 @@ def test_a_mistake_in_a_folder_of_masks_is_named_in_one_line(root, mistake):
         image.save(path.with_suffix(".png"))
     make(root)
     check(coins(), root, expected)
+
+
+def test_more_images_to_validate_than_to_train_on_are_a_mistake(root):
+    task = coins(split=SplitSizes(seed=0, validation=30))
+    check(task, root, r"datasets\.coins\.split\.validation: 30 of 38 images, expected half of them at most")
 
 
 CLASS_MISTAKES = {

@@ -43,7 +43,8 @@ class Parts:
             part: [pair for pair, tested in zip(pairs, is_test, strict=True) if tested == (part == "test")]
             for part in task.parts
         }
-        _check(task, folder, found)
+        _check_classes(task, folder, found)
+        _check_split(task, folder, found["train"])
         return cls(found)
 
     def items(self, part: str) -> list[Item]:
@@ -104,14 +105,14 @@ def _drawn(task: "FolderTask", items: Sequence[Item], groups: NDArray[np.int64])
             f"none to test on, expected at least {folds}: add some, or state a larger fraction"
         )
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=task.dataset.seed)
-    with warnings.catch_warnings():  # a class of fewer images than folds may be in none of a part: see `_check`
+    with warnings.catch_warnings():  # a class of fewer images than folds may be in none of a part: see `_check_classes`
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
         _, test = next(splitter.split(strata, strata, groups))
     return np.isin(np.arange(len(items)), test)
 
 
-def _check(task: "FolderTask", folder: Path, found: dict[str, list[tuple[Item, int]]]) -> None:
-    """Raise DataError for a class that a part lacks, and for fewer images to train on than can be split."""
+def _check_classes(task: "FolderTask", folder: Path, found: dict[str, list[tuple[Item, int]]]) -> None:
+    """Raise DataError for a class that a part lacks."""
     for part, pairs in found.items():
         strata = {item.stratum for item, _ in pairs}
         for name in () if task.signature.dense else task.classes:
@@ -121,11 +122,18 @@ def _check(task: "FolderTask", folder: Path, found: dict[str, list[tuple[Item, i
                     f"{folder}: class {name} has {count} image{'s' if count > 1 else ''}, of which none is to {part} "
                     f"on: add some, or divide them by hand and set datasets.{task.name}.test to folder"
                 )
-    split, train = task.dataset.split, found["train"]
-    folds = max(split.folds, 1 if isinstance(split.validation, int) else round(1 / split.validation))
+
+
+def _check_split(task: "FolderTask", folder: Path, train: Sequence[tuple[Item, int]]) -> None:
+    """Raise DataError for fewer images or groups to train on than every strategy of the task needs."""
+    split, key = task.dataset.split, f"params.yaml: datasets.{task.name}.split"
+    held_out = split.validation / len(train) if isinstance(split.validation, int) else split.validation
+    if held_out > 1 / 2:
+        raise DataError(f"{key}.validation: {split.validation} of {len(train)} images, expected half of them at most")
+    folds = max(split.folds, round(1 / held_out) if task.dataset.groups else 0)
     largest = max(Counter(item.stratum for item, _ in train).values())
     if (several := min(largest, len({group for _, group in train}))) < folds:
         raise DataError(
-            f"params.yaml: datasets.{task.name}.split: {several} images or groups cannot be divided into {folds} "
-            f"folds: add images to {folder}, or state fewer folds and a larger validation"
+            f"{key}: {several} {'groups' if task.dataset.groups else 'images'} cannot be divided into {folds} folds: "
+            f"add some to {folder}, or state fewer folds{' and a larger validation' if task.dataset.groups else ''}"
         )
