@@ -16,7 +16,7 @@ from tests.workspaces import Workspace
 pytestmark = pytest.mark.system
 
 PAGE = (ROOT / "docs" / "own-dataset.md").read_text(encoding="utf-8")
-SEEDS = [0]
+SEEDS = [0, 1]  # a thread each
 
 
 def blocks(language: str) -> list[str]:
@@ -34,6 +34,7 @@ def add_rows(content: dict) -> None:
     (text,) = blocks("yaml")
     for section, rows in YAML(typ="safe").load(text).items():
         content[section] |= dict.fromkeys(rows, SEEDS) if section == "seeds" else rows
+    content["defaults"]["coins"]["iterations"] = 80
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def test_git_takes_no_image(workspace):
 
 def test_the_networks_are_good(workspace):
     summary = pd.read_csv(workspace.root / "results/summary.csv", index_col="variant")
-    assert summary.loc["coins-unet", "test_dice_mean"] > 0.85
+    assert summary.loc["coins-unet", "test_dice_mean"] > 0.8
     assert summary.loc["numbers-cnn", "test_accuracy_mean"] > 0.95
     assert summary["trained"].tolist() == [len(SEEDS)] * 3
     report = (workspace.root / "report/report.md").read_text()
