@@ -8,23 +8,17 @@ times of a round.
 """
 
 import argparse
-import io
 import os
-import subprocess
-import sys
-import tarfile
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from statistics import median
 
+from benchmarks.revisions import ROOT, Ask, answering, checked_out
 from dl4ia import config
 from dl4ia.runs.layout import Layout
 
-ROOT = Path(__file__).parents[1]
 TITLES = ("ms", "GFLOP", "GFLOP/s", "of peak", "before", "ratio", "plain loop", "ratio")
-Ask = Callable[..., float]
+_SCRIPT = "measured_step.py"
 
 
 def main() -> None:
@@ -34,34 +28,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, os.cpu_count() or 1}))
     parser.add_argument("--rounds", type=int, default=30)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        if options.revision:
-            archive = subprocess.check_output(["git", "archive", options.revision], cwd=ROOT)  # noqa: S603, S607
-            with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-                files.extractall(folder, filter="data")
+    with checked_out(options.revision) if options.revision else nullcontext() as folder:
         for threads in options.threads:
             with ExitStack() as processes:
-                now = processes.enter_context(_process(ROOT, threads))
-                before = processes.enter_context(_process(Path(folder), threads)) if options.revision else None
+                now = processes.enter_context(answering(_SCRIPT, ROOT, threads))
+                before = processes.enter_context(answering(_SCRIPT, folder, threads)) if folder else None
                 _print_table(now, before, threads, options.rounds)
-
-
-@contextmanager
-def _process(folder: Path, threads: int) -> Iterator[Ask]:
-    """Start a process that measures the code in a folder when asked to; see `benchmarks/measured_step.py`."""
-    command = [sys.executable, "-P", str(ROOT / "benchmarks/measured_step.py"), str(threads)]
-    environment, pipe = os.environ | {"PYTHONPATH": str(folder / "src")}, subprocess.PIPE
-    with subprocess.Popen(command, cwd=folder, env=environment, stdin=pipe, stdout=pipe, text=True) as process:  # noqa: S603
-        assert process.stdin
-        assert process.stdout
-        questions, answers = process.stdin, process.stdout
-
-        def ask(*question: object) -> float:
-            print(*question, file=questions, flush=True)
-            return float(answers.readline())
-
-        yield ask
-        questions.close()
 
 
 def _print_table(now: Ask, before: Ask | None, threads: int, rounds: int) -> None:

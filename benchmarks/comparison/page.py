@@ -1,0 +1,56 @@
+"""The generated parts of docs/performance.md, between markers."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks.comparison.goals import Goal
+from dl4ia.base import atomic_files
+
+PAGE = Path("docs/performance.md")
+_COLUMNS = {
+    "what": "", "contender": "", "median_seconds": "seconds", "range": "smallest to largest",
+    "ratio_to_ours": "ratio to ours", "accuracy": "validation score", "memory_gb": "memory, GB", "repeats": "n",
+}  # fmt: skip
+
+
+def write(table: pd.DataFrame, goals: list[Goal]) -> None:
+    """Replace the tables of the page."""
+    text = PAGE.read_text(encoding="utf-8")
+    text = _replaced(text, "goals", goals_table(goals))
+    text = _replaced(text, "benchmark", benchmark_tables(table))
+    atomic_files.write(PAGE, text.encode())
+
+
+def goals_table(goals: list[Goal]) -> str:
+    """Return a line a goal."""
+    lines = [f"| {goal.name} | {goal.bound} | {goal.measured} | {'yes' if goal.met else '**no**'} |" for goal in goals]
+    return "\n".join(["| goal | | measured | met |", "|---|---|---|---|", *lines])
+
+
+def benchmark_tables(table: pd.DataFrame) -> str:
+    """Return a table a task, and the machine."""
+    (machine,) = table["machine"].unique()
+    blocks = [f"Measured on: {machine}."]
+    for task, rows in table.groupby("task", sort=False):
+        shown = rows.assign(range=[_range(row) for _, row in rows.iterrows()])[list(_COLUMNS)]
+        shown = shown.dropna(axis="columns", how="all").rename(columns=_COLUMNS)
+        blocks.append(f"### {task}\n\n{shown.map(_cell).to_markdown(index=False, disable_numparse=True)}")
+    return "\n\n".join(blocks)
+
+
+def _range(row: pd.Series) -> str:
+    return "" if row["repeats"] == 1 else f"{_cell(row['low'])} to {_cell(row['high'])}"
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return "" if pd.isna(value) else f"{value:.3g}"
+    return str(value)
+
+
+def _replaced(text: str, name: str, content: str) -> str:
+    begin, end = f"<!-- {name}:begin -->\n", f"\n<!-- {name}:end -->"
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}{content}{end}{after}"

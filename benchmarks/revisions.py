@@ -1,0 +1,45 @@
+"""The code of other revisions, and processes that measure it."""
+
+import io
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+Ask = Callable[..., float]
+
+
+@contextmanager
+def checked_out(revision: str) -> Iterator[Path]:
+    """Yield a folder with all files of a revision, which is removed afterwards."""
+    archive = subprocess.check_output(["git", "archive", revision], cwd=ROOT)  # noqa: S603, S607
+    with tempfile.TemporaryDirectory() as folder:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+            files.extractall(folder, filter="data")
+        yield Path(folder)
+
+
+@contextmanager
+def answering(script: str, folder: Path, threads: int) -> Iterator[Ask]:
+    """Start a script of this folder that measures the code in `folder`; yield what asks it for a number.
+
+    The script answers a line of its standard input with a number on its standard output.
+    """
+    command = [sys.executable, "-P", str(ROOT / "benchmarks" / script), str(threads)]
+    environment, pipe = os.environ | {"PYTHONPATH": str(folder / "src")}, subprocess.PIPE
+    with subprocess.Popen(command, cwd=folder, env=environment, stdin=pipe, stdout=pipe, text=True) as process:  # noqa: S603
+        assert process.stdin
+        assert process.stdout
+        questions, answers = process.stdin, process.stdout
+
+        def ask(*question: object) -> float:
+            print(*question, file=questions, flush=True)
+            return float(answers.readline())
+
+        yield ask
+        questions.close()
