@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from benchmarks.comparison import costs, figure, page, rows, searching, trainings
+from benchmarks.comparison import costs, figure, page, profiles, rows, searching, trainings
 from benchmarks.comparison.goals import goals
 from benchmarks.comparison.problems import PROBLEMS
 from benchmarks.comparison.rows import Row
@@ -29,7 +29,7 @@ def main() -> None:
     reached = goals(table)
     for goal in reached:
         print(f"{'met' if goal.met else 'MISSED':8}{goal.name}: {goal.measured}, {goal.bound}")
-    page.write(table, reached)
+    page.write(table, reached, profiles.of(PROBLEMS))
     figure.main()
     if measured.failures:
         sys.exit("\n".join(["error: not everything could be measured:", *measured.failures]))

@@ -1,10 +1,12 @@
 """The generated parts of docs/performance.md, between markers."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from benchmarks.comparison.goals import Goal
+from benchmarks.comparison.profiles import Shares
 from dl4ia.base import atomic_files
 
 PAGE = Path("docs/performance.md")
@@ -14,12 +16,20 @@ _COLUMNS = {
 }  # fmt: skip
 
 
-def write(table: pd.DataFrame, goals: list[Goal]) -> None:
-    """Replace the tables of the page."""
+def write(table: pd.DataFrame, goals: list[Goal], shares: Mapping[str, Shares]) -> None:
+    """Replace the tables of the page; `shares` are those of the operations of each variant that was profiled."""
     text = PAGE.read_text(encoding="utf-8")
     text = _replaced(text, "goals", goals_table(goals))
+    text = _replaced(text, "profile", profile_tables(shares))
     text = _replaced(text, "benchmark", benchmark_tables(table))
     atomic_files.write(PAGE, text.encode())
+
+
+def profile_tables(shares: Mapping[str, Shares]) -> str:
+    """Return a line an operation, for each variant."""
+    lines = ["| variant | operation | share of an iteration |", "|---|---|---|"]
+    lines += [f"| {name} | {key} | {share:.1%} |" for name, each in shares.items() for key, share in each.items()]
+    return "\n".join(lines)
 
 
 def goals_table(goals: list[Goal]) -> str:
@@ -50,7 +60,7 @@ def _cell(value: object) -> str:
 
 
 def _replaced(text: str, name: str, content: str) -> str:
-    begin, end = f"<!-- {name}:begin -->\n", f"\n<!-- {name}:end -->"
+    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
     before, _, rest = text.partition(begin)
     _, _, after = rest.partition(end)
-    return f"{before}{begin}{content}{end}{after}"
+    return f"{before}{begin}\n{content}\n{end}{after}"
