@@ -78,10 +78,10 @@ def _rows(problem: Problem, answers: Answers) -> Iterator[Row]:
     ours = _values(answers.get(OURS, []), "seconds")
     for name, given in answers.items():
         contender, seconds = CONTENDERS[name], _values(given, "seconds")
-        listed = f", {problem.listed} timed and scaled" if contender.listed else ""
+        part = f" ({problem.listed} timed, and scaled)" if contender.listed else ""
         beside = ours if len(ours) == len(seconds) else None
         row = {"ours": beside, "accuracy": given[0]["score"], "memory": given[0]["memory"]}
-        yield Row.of(problem.name, what, contender.title + listed, seconds, **row)
+        yield Row.of(problem.name, what + part, contender.title, seconds, **row)
     if FLOOR in answers:
         peaks = _values(answers[FLOOR], "peak")
         beside = ours if len(ours) == len(peaks) else None
