@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from benchmarks.comparison import costs, figure, page, profiles, rows, searching, trainings
+from benchmarks.comparison import costs, figure, page, profiles, rows, searching, stages, trainings
 from benchmarks.comparison.goals import goals
 from benchmarks.comparison.problems import PROBLEMS
 from benchmarks.comparison.rows import Row
@@ -25,6 +25,7 @@ def main() -> None:
         measured.add(costs.parts(problem))
     measured.add(searching.measure())
     measured.add(costs.around())
+    measured.add(stages.measure())
     table = rows.write(measured.rows)
     reached = goals(table)
     for goal in reached:

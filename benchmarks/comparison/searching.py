@@ -20,7 +20,7 @@ from dl4ia.search.storage import default_url
 from dl4ia.tracking.live import Live
 from dl4ia.tracking.studies import StudyView
 
-ROUNDS, TRIALS = 5, 6
+ROUNDS, TRIALS = 5, 4
 NAME: Final = "warwick-start"
 ITERATIONS, POINTS, LAMBDAS = 200, 10, (1e-9, 1e-8)  # of a trial; of its curve; so small that all trials cost the same
 
