@@ -26,14 +26,19 @@ def main() -> None:
     measured.add(searching.measure())
     measured.add(costs.around())
     measured.add(stages.measure())
-    table = rows.write(measured.rows)
+    if measured.rows:
+        _write(measured.rows)
+    if measured.failures:
+        sys.exit("\n".join(["error: not everything could be measured:", *measured.failures]))
+
+
+def _write(measured: list[Row]) -> None:
+    table = rows.write(measured)
     reached = goals(table)
     for goal in reached:
         print(f"{'met' if goal.met else 'MISSED':8}{goal.name}: {goal.measured}, {goal.bound}")
     page.write(table, reached, profiles.of(PROBLEMS))
     figure.main()
-    if measured.failures:
-        sys.exit("\n".join(["error: not everything could be measured:", *measured.failures]))
 
 
 @dataclass
