@@ -30,7 +30,7 @@ lock = $(if $(filter cpu,$(UV_TORCH_BACKEND)),<(grep -vE '^(nvidia|cuda|triton)'
 # .venv has absolute paths: in a folder that was moved or copied it is made anew.
 moved := $(shell [ ! -e .venv/ready ] || [ "$$(cat .venv/ready)" = "$$(pwd -P)" ] || echo moved)
 
-.PHONY: help setup demo demo-ui demo-dashboard test test-system test-gpu test-all torture lint repro repro-best continue same report publish ui dashboard cluster share fetch docs clean
+.PHONY: help setup demo demo-ui demo-dashboard test test-system test-gpu test-all torture bench bench-quick lint repro repro-best continue same report publish ui dashboard cluster share fetch docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -71,6 +71,12 @@ test-all: test test-system ## run all tests
 
 torture: setup ## kill, starve and corrupt everything for real, and count what is lost
 	python -m tests.faults
+
+bench: setup ## measure trainings beside what a user would pick instead: 25 minutes on a quiet machine
+	python -m benchmarks.comparison
+
+bench-quick: setup ## compare the speed of trainings with that of REV: two minutes on a quiet machine (REV=HEAD)
+	python -m benchmarks.quick "$(REV)"
 
 lint: setup ## style, types and the direction of imports
 	ruff check .
