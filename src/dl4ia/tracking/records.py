@@ -93,10 +93,11 @@ class Record:
 def curves(history: pd.DataFrame, started: float) -> pd.DataFrame:
     """Return the points of a history; curves are named so that they sort before all else, metrics before the rate."""
     names = {name: f"curve/{name.replace('/', '_')}" for name in history if "/" in str(name)}
-    points = history.rename(columns={**names, "learning_rate": "schedule/learning_rate"})
-    if "seconds" not in points:
-        return points.assign(time=started)
-    return points.assign(time=started + points["seconds"]).drop(columns=["seconds", "epoch"], errors="ignore")
+    names["learning_rate"] = "schedule/learning_rate"
+    measured = "seconds" in history
+    left_out = {"seconds", "epoch"} if measured else set()
+    points = {names.get(name, name): history[name] for name in history if name not in left_out}
+    return pd.DataFrame({**points, "time": started + history["seconds"] if measured else started})
 
 
 def final_metrics(table: pd.DataFrame, task: "Task") -> dict[str, float]:
@@ -104,6 +105,6 @@ def final_metrics(table: pd.DataFrame, task: "Task") -> dict[str, float]:
     sections = {metric: "final" if metric in task.headline else "measured" for metric in table["metric"]}
     return {
         f"{sections[metric]}/{part}_{metric}": float(value)
-        for part, metric, value in table[["part", "metric", "value"]].itertuples(index=False)
+        for part, metric, value in zip(table["part"], table["metric"], table["value"], strict=True)
         if math.isfinite(value)
     }
