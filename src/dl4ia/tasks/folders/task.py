@@ -27,7 +27,7 @@ class FolderTask(Task):
     augmentations: ClassVar = ("flips", "quarter-turns", "affine", "elastic", "stain-jitter")
 
     def __init__(self, name: str, dataset: "FolderDataset", signature: Signature, classes: tuple[str, ...]) -> None:
-        vars(self).update(
+        vars(self).update(  # attributes of the class, for other tasks
             name=name,
             title=dataset.title or name,
             experiment=name,
