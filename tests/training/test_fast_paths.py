@@ -45,11 +45,17 @@ def test_fifty_steps_are_those_of_a_plain_loop_within_rounding(problem, variant,
     standardizer = Standardizer.of(data.images, variant.settings)
     fast = fit_network(variant, 3, data, split, standardizer, torch.device("cpu"))
     plain = trained_plainly(problem, variant, standardizer.apply(data.images), torch.from_numpy(data.targets).long())
-    weights = zip(fast.parameters(), plain.parameters(), seeded(variant).parameters(), strict=True)
-    for ours, theirs, initial in ([each.detach() for each in same] for same in weights):
-        change = (theirs - initial).norm()
-        assert change > 0
-        assert (ours - theirs).norm() < 1e-3 * change + 1e-5 * theirs.norm()
+    ours, theirs, initial = (list(network.parameters()) for network in (fast, plain, seeded(variant)))
+    for each in zip(ours, theirs, initial, strict=True):
+        assert error(*each) < 1e-2  # of biases that hardly move, nearly all is rounding
+    assert error(*(torch.cat([part.flatten() for part in each]) for each in (ours, theirs, initial))) < 1e-3
+
+
+def error(ours, theirs, initial):
+    """Return the difference of weights, relative to what the training has changed them by."""
+    change = (theirs - initial).norm()
+    assert change > 0
+    return (ours - theirs).norm() / change
 
 
 def trained_plainly(problem, variant, images, targets):

@@ -59,7 +59,7 @@ def predict(
     *,
     as_json: Json = False,
 ) -> None:
-    """Apply a network to pictures: glands in tissue, or digits."""
+    """Apply a network to pictures: glands in tissue, digits, or what a dataset of one's own asks for."""
     from dl4ia.cli.tables import show  # noqa: PLC0415
     from dl4ia.prediction import TABLE, predict  # noqa: PLC0415
 
