@@ -30,6 +30,11 @@ class Written:
         """The report."""
         return (self.layout.report / "report.md").read_text(encoding="utf-8")
 
+    @property
+    def html(self) -> str:
+        """The report as a page."""
+        return (self.layout.report / "index.html").read_text(encoding="utf-8")
+
     def files(self) -> dict[str, bytes]:
         """Return all that the report stage writes."""
         folders = [*self.layout.results.rglob("*"), *self.layout.report.rglob("*"), self.layout.root / "README.md"]
@@ -40,7 +45,7 @@ class Written:
 def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
     """Write the report of the made-up results, with pictures of single runs where evaluation leaves them.
 
-    Figures are left empty: they take half a second each.
+    Figures are left blank: they take half a second each.
     """
     params, layout = working_copy(tmp_path_factory.mktemp("written"))
     (layout.root / "README.md").write_text(README)
@@ -58,10 +63,10 @@ def report(written: Written) -> Report:
 
 
 def touch(figures: Mapping[str, object], folder: Path) -> None:
-    """Leave empty files in place of figures."""
+    """Leave blank pictures in place of figures."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in figures:
-        (folder / f"{name}.png").touch()
+        Image.new("L", (8, 8), 255).save(folder / f"{name}.png")
 
 
 def write_pictures(layout: Layout) -> None:

@@ -42,7 +42,8 @@ def test_a_fresh_clone_without_data_or_weights_writes_the_same_files(tmp_path: P
         path.unlink()
     write_report(params, clone.layout)
     assert {path.stem for path in drawn} == {
-        "report", "comparison-mnist", "trust-mnist", "validation-mnist", "curves-digits-cnn", "search-lambda-lambda",
+        "index", "report", "comparison-mnist", "trust-mnist", "validation-mnist", "curves-digits-cnn",
+        "search-lambda-lambda",
     }  # fmt: skip
     assert clone.files() == first.files()
 

@@ -15,9 +15,14 @@ if TYPE_CHECKING:
 
 def findings(report: "Report") -> list[str]:
     """Return the main findings, a sentence each."""
+    return [sentence for task in report.tasks for sentence in of_task(task)]
+
+
+def of_task(task: "TaskReport") -> list[str]:
+    """Return the main findings of one task."""
     makers: Sequence[Callable[[TaskReport], list[str]]]
     makers = (_reproduced, _champion, _trained, _best, _patients, _verdicts)
-    return [sentence for task in report.tasks for make in makers for sentence in make(task)]
+    return [sentence for make in makers for sentence in make(task)]
 
 
 def _reproduced(task: "TaskReport") -> list[str]:

@@ -15,6 +15,7 @@ from dl4ia.base import atomic_files
 from dl4ia.config import Params
 from dl4ia.report import names
 from dl4ia.report.collect import Report, TaskReport, collect
+from dl4ia.report.html.page import page
 from dl4ia.report.plots import questions
 from dl4ia.report.plots.comparison import comparison
 from dl4ia.report.plots.curves import curves, limits, validation_curves
@@ -50,8 +51,10 @@ def write_report(params: Params, layout: Layout, notice: str = "") -> None:
         name: {figure: f"search-{name}-{figure}.png" for figure in figures} for name, figures in studies.items()
     }
     text = markdown(report, pictures, of_studies)
+    html = page(report, pictures, of_studies, folder)
     _write_tables(report, layout)
     atomic_files.write(layout.report / "report.md", text.encode())
+    atomic_files.write(layout.report / "index.html", html.encode())
     for path in folder.glob("*.png"):
         if f"figures/{path.name})" not in text:
             path.unlink()

@@ -29,6 +29,47 @@ _SETTINGS = {
     ),
 }
 
+# What the terms of the report mean, in bold where they begin.
+TERMS = (
+    (
+        "**Trained**: the network left chance level, the loss of equal probabilities (ln of the number of classes), "
+        "on its training images. A run that did not predicts the same class everywhere; its score, which may jump "
+        'between that of "none" and that of "all", means nothing and is in no mean. A run whose loss became infinite '
+        "has diverged, and did not train."
+    ),
+    (
+        "**Best**: by the mean validation score, among variants with the same training and validation images of which"
+        " at least half of the runs trained. Test sets decide nothing."
+    ),
+    (
+        "**Intervals** of test scores and of their differences are of a hierarchical bootstrap: other seeds, and "
+        "other images, those of one patient together. Other intervals are of the mean over seeds alone."
+    ),
+    (
+        "**p** is of Wilcoxon's signed-rank test of the images' scores (means over seeds), or of McNemar's test of "
+        "the images that one of two classifiers has right (the run of each with the best validation score), corrected"
+        " by Holm's method: of all pairs of one test set, the chance that one is called better by mere chance is 5 %."
+    ),
+    (
+        "**Over-fitted**: the validation loss rises while the training loss falls. **Unstable**: both rise. **Not "
+        "converged**: the loss still falls clearly at the end. **Annealed**: so it does, together with the learning "
+        "rate, which the schedule lowers to the end; that says nothing about a longer training. No verdict is given "
+        "on variants of which no run trained."
+    ),
+    (
+        "**Loss**: cross-entropy, Equation 1 of the report, without penalty. Equation 2 adds λ times the sum of the "
+        "squared weights; weight decay (AdamW) shrinks the weights beside the gradient, which is a different method."
+    ),
+    (
+        '**Dice**: 2 TP / (2 TP + FP + FN) of the foreground class of each image, averaged over images; "pooled" is '
+        "over the pixels of all images."
+    ),
+    (
+        "**Training curves** are means over the batches since the last point, those of validation are of all "
+        "validation images."
+    ),
+)
+
 
 def exercise(number: str) -> str:
     """Return an exercise of the report with its subject, where it is one of the report's."""

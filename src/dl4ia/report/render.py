@@ -23,19 +23,26 @@ def markdown(
         autoescape=False,  # noqa: S701 (Markdown, of our own text)
     )  # fmt: skip
     return environment.get_template("report.md.j2").render(
-        report=report,
-        stand_ins=[task_of(name).title for name in stand_ins(report.sources)],
+        **context(report),
         table=readme.results_table(report.summary, stand_ins(report.sources)),
         pictures=pictures,
         study_pictures=study_pictures,
-        exercises=exercises,
-        findings=findings,
-        formats=formats,
-        names=names,
-        notes=notes,
-        sentences=sentences,
-        task_of=task_of,
     )
+
+
+def context(report: Report) -> dict[str, object]:
+    """Return what every template of the report is given: its values, and the functions that turn them into words."""
+    return {
+        "report": report,
+        "stand_ins": [task_of(name).title for name in stand_ins(report.sources)],
+        "exercises": exercises,
+        "findings": findings,
+        "formats": formats,
+        "names": names,
+        "notes": notes,
+        "sentences": sentences,
+        "task_of": task_of,
+    }
 
 
 def exercises(task: TaskReport) -> dict[str, list[VariantReport]]:

@@ -1,0 +1,127 @@
+"""The page: values, sentences, charts and pictures set by a template."""
+
+import functools
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from dl4ia.report import names, render
+from dl4ia.report.collect import Report, TaskReport, VariantReport
+from dl4ia.report.headlines import headlines, leader
+from dl4ia.report.html import charts
+from dl4ia.report.html.inline import inline
+from dl4ia.report.html.pictures import Picture, picture, preview
+from dl4ia.report.plots.curves import limits
+
+_KINDS = {"examples": "Examples", "confusion": "Confusion", "edges": "Edges"}
+_PREVIEW_WIDTH = 820  # pixels: two a pixel of the page
+
+
+def page(
+    report: Report,
+    pictures: Mapping[str, Sequence[str]],
+    study_pictures: Mapping[str, Mapping[str, str]],
+    figures: Path,
+) -> str:
+    """Return the report as one HTML file that needs no other.
+
+    `pictures` and `study_pictures` are those of `render.markdown`, in the folder `figures`. Raises ModuleNotFoundError
+    without vl-convert, which has the library that draws the charts.
+    """
+    environment = Environment(
+        loader=PackageLoader("dl4ia", "report"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        autoescape=True,
+    )  # fmt: skip
+    environment.filters |= {"inline": inline, "setting": names.setting}
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "separators": (",", ":"), "ensure_ascii": False}
+    return environment.get_template("html/page.html.j2").render(
+        **render.context(report),
+        headlines=headlines(report),
+        charts=_charts(report),
+        key_variants=key_variants,
+        galleries={task.task.name: _gallery(pictures[task.task.name], figures) for task in report.tasks},
+        previews={task.task.name: _preview(pictures[task.task.name], figures) for task in report.tasks},
+        study_pictures=study_pictures,
+        figure=functools.partial(_picture, figures),
+        style=Markup(_text("style.css")),  # noqa: S704 (of our own)
+        script=Markup(_text("page.js")),  # noqa: S704 (of our own)
+        vega=Markup(_vega()),  # noqa: S704 (of a library)
+    )
+
+
+def key_variants(task: TaskReport) -> list[VariantReport]:
+    """Return the variants of the short table: reported ones, best ones, and what the champion is compared with."""
+    chosen = {each.name for each in task.best}
+    chosen |= {each.name for each in task.variants if task.reported and _is_reported(each, task)}
+    first = leader(task)
+    if first is not None:
+        pairs = [{pair.name, pair.rival} for pair in task.named_pairs]
+        chosen |= {first.name}.union(*[pair for pair in pairs if first.name in pair])
+    variants = [variant for variant in task.variants if variant.name in chosen] or task.variants
+    return sorted(variants, key=lambda variant: _score(variant, task), reverse=True)
+
+
+def _is_reported(variant: VariantReport, task: TaskReport) -> bool:
+    return task.task.headline_metric in variant.result.reported
+
+
+def _score(variant: VariantReport, task: TaskReport) -> float:
+    summary = variant.result.summary(task.task.headline_metric)
+    return -1.0 if summary is None else summary.mean
+
+
+def _charts(report: Report) -> dict[str, charts.Spec]:
+    """Return the charts by the names that the template gives them."""
+    specs: dict[str, charts.Spec] = {}
+    for task in report.tasks:
+        shared, name = limits(task), task.task.name
+        specs[f"scores-{name}"] = charts.scores(task)
+        if task.has_validation:
+            specs[f"overview-{name}"] = charts.validation(task, shared, height=150, columns=2)
+            specs[f"validation-{name}"] = charts.validation(task, shared, height=340, columns=4)
+        for variant in task.variants:
+            if len(variant.result.curves):
+                specs[f"score-{variant.name}"] = charts.scores_over_time(variant, task, shared)
+                specs[f"loss-{variant.name}"] = charts.losses(variant, task, shared)
+    for search in report.searches:
+        specs[f"history-{search.name}"] = charts.history(search)
+        if search.importances:
+            specs[f"importances-{search.name}"] = charts.importances(search)
+    return specs
+
+
+def _gallery(files_of_runs: Sequence[str], figures: Path) -> dict[str, list[tuple[str, Picture]]]:
+    """Return the pictures of single runs by kind, each with the run that it is of."""
+    gallery: dict[str, list[tuple[str, Picture]]] = {}
+    for name in files_of_runs:
+        kind, _, run = name.removesuffix(".png").partition("-")
+        what = f"{_KINDS[kind]}: {run.replace('-', ' ')}"
+        gallery.setdefault(_KINDS[kind], []).append((run, picture(figures / name, what)))
+    return gallery
+
+
+def _preview(files_of_runs: Sequence[str], figures: Path) -> Picture | None:
+    """Return the examples of a run as a small picture, if they are there."""
+    examples = [name for name in files_of_runs if name.startswith("examples")]
+    return preview(figures / examples[0], "Examples of a run, small", _PREVIEW_WIDTH) if examples else None
+
+
+def _picture(figures: Path, name: str, alternative: str) -> Picture:
+    return picture(figures / f"{name}.png", alternative)
+
+
+def _text(name: str) -> str:
+    return files("dl4ia.report.html").joinpath(name).read_text(encoding="utf-8")
+
+
+@functools.cache
+def _vega() -> str:
+    """Return Vega, Vega-Lite and Vega-Embed as one script; seconds of work, once a process."""
+    import vl_convert  # noqa: PLC0415 (optional: of the extra `pipeline`)
+
+    modules: Any = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    return f"(() => {{\n{modules}\n}})();".replace("</script", "<\\/script")

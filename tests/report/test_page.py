@@ -1,0 +1,120 @@
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from dl4ia.base.errors import RunError
+from dl4ia.report.collect import Report, collect
+from dl4ia.report.headlines import headlines
+from dl4ia.report.html.inline import inline
+from dl4ia.report.main import write_report
+from tests.report.conftest import Written
+
+
+class Page(HTMLParser):
+    """What a browser would look up in a page: identifiers, links, sources and texts instead of pictures."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.links: set[str] = set()
+        self.sources: list[str] = []
+        self.unnamed: list[str] = []
+        self.labels: set[str] = set()
+        self.text = ""
+        self._script = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        self._script = tag in ("script", "style")
+        self.ids += [values["id"] or ""] if "id" in values else []
+        self.labels |= {values[key] or "" for key in ("aria-labelledby", "for") if key in values}
+        if tag == "a":
+            self.links.add(values["href"] or "")
+        else:
+            self.sources += [values[key] or "" for key in ("src", "href") if key in values]
+        if tag == "img" and not values.get("alt"):
+            self.unnamed.append(str(values))
+
+    def handle_endtag(self, tag: str) -> None:
+        self._script = self._script and tag not in ("script", "style")
+
+    def handle_data(self, data: str) -> None:
+        self.text += "" if self._script else f"{data} "  # cells stand apart
+
+
+@pytest.fixture(scope="module")
+def html(written: Written) -> str:
+    return written.html
+
+
+@pytest.fixture(scope="module")
+def page(html: str) -> Page:
+    return Page(html)
+
+
+def test_identifiers_are_unique_and_every_link_and_label_leads_to_one(page: Page) -> None:
+    assert len(page.ids) == len(set(page.ids))
+    inside = {link for link in page.links if link.startswith("#")}
+    assert {"#variant-glands-wide", "#study-lambda", "#mnist", "#provenance"} <= inside
+    assert {link[1:] for link in inside} | page.labels <= set(page.ids)
+
+
+def test_the_page_needs_no_other_file_and_every_picture_has_a_text(page: Page) -> None:
+    assert page.sources
+    assert all(source.startswith("data:") for source in page.sources)
+    assert page.links == {link for link in page.links if link.startswith("#")}
+    assert not page.unnamed
+
+
+def test_every_number_of_the_report_is_on_the_page_too(written: Written, page: Page) -> None:
+    numbers = set(re.findall(r"\d+\.\d+|\d+ of \d+", written.text.replace("figures/", "")))
+    assert len(numbers) > 100
+    assert not numbers - set(re.findall(r"\d+\.\d+|\d+ of \d+", page.text))
+
+
+def test_the_same_results_give_the_same_bytes(clone: Written, html: str, undrawn: None) -> None:
+    write_report(clone.params, clone.layout)
+    assert clone.html == html
+
+
+def test_what_results_say_is_never_taken_for_markup() -> None:
+    assert inline("a <b> & `x<y` is **so**, by 0.1 [0.0, 0.2]") == (
+        'a &lt;b&gt; &amp; <code>x&lt;y</code> is <strong>so</strong>, by 0.1 <span class="nowrap">[0.0, 0.2]</span>'
+    )
+
+
+def test_there_are_five_findings_each_with_a_number(report: Report) -> None:
+    found = headlines(report)
+    assert len(found) == 5
+    assert all(re.search(r"\d", each.number) and each.text.endswith(".") for each in found)
+    assert found[0].text.startswith("MNIST: reported test accuracy")
+
+
+def test_a_demonstration_says_so_and_judges_nothing(clone: Written, undrawn: None) -> None:
+    write_report(clone.params, clone.layout, notice="Made in a minute, of few images.")
+    assert '<p class="notice">Made in a minute, of few images.</p>' in clone.html
+    assert "reproduced within" not in Page(clone.html).text
+    assert "the champion" not in " ".join(
+        each.text for each in headlines(collect(clone.params, clone.layout, "A demo"))
+    )
+
+
+def test_without_studies_or_a_second_task_there_are_no_empty_sections(clone: Written, undrawn: None) -> None:
+    few = {name: clone.params.variants[name] for name in ("digits-cnn",)}
+    changes = {"variants": few, "searched": {}, "ensembles": {}, "studies": {}}
+    write_report(clone.params.model_copy(update=changes), clone.layout)
+    page = Page(clone.html)
+    assert "searches" not in page.ids
+    assert "warwick" not in page.ids
+    assert {link[1:] for link in page.links} <= set(page.ids)
+
+
+def test_no_page_is_left_where_there_are_no_results(clone: Written, undrawn: None) -> None:
+    before = clone.html
+    for record in clone.layout.results.glob("*/runs.json"):
+        record.unlink()
+    with pytest.raises(RunError, match="no variant has been evaluated yet"):
+        write_report(clone.params, clone.layout)
+    assert clone.html == before
