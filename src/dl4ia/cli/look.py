@@ -68,6 +68,18 @@ def predict(
         print(f"pictures, and this table as {TABLE}, are in {out}")  # noqa: T201
 
 
+@command(_PANEL)
+def export(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="a task, for its champion, a variant, or a folder")],
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="default: NAME.onnx")] = None,
+) -> None:
+    """Write a network as ONNX, for programs without PyTorch: raw images in, probabilities out."""
+    from dl4ia.export import export  # noqa: PLC0415
+
+    path = export(name, out or Path(f"{Path(name).resolve().name}.onnx"))
+    print(f"{path}: checked with onnxruntime, which gives the probabilities that PyTorch gives")  # noqa: T201
+
+
 def _positive(option: str, number: float | None) -> float | None:
     if number is not None and not 0 < number < float("inf"):
         raise typer.BadParameter(f"got {number}, expected a number above 0", param_hint=option)
