@@ -8,13 +8,15 @@ from dataclasses import replace
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnxruntime import InferenceSession
 from torch import nn
 
 from dl4ia.base.errors import UserError
 from dl4ia.cli import run
-from dl4ia.export import OPSET, _check, _converted, export
+from dl4ia.export import OPSET, Standardization, _check, _converted, export
 from dl4ia.models.network import NETWORKS
+from dl4ia.runs.experiment import Standardizer
 from dl4ia.runs.run_directory import RunDirectory
 from dl4ia.runs.saved_model import SavedModel, champion_folder
 from dl4ia.runs.train import Experiment, train_all
@@ -65,6 +67,15 @@ def test_weights_are_in_the_file_once(champion):
     model, path = champion
     weights = sum(4 * parameter.numel() for parameter in model.network.parameters())
     assert weights < path.stat().st_size < weights + 200_000
+
+
+@pytest.mark.parametrize(
+    "standardizer", [Standardizer(), Standardizer((3.0, 5.0), (2.0, 4.0))], ids=["image", "training set"]
+)
+def test_the_layer_standardises_as_in_training(standardizer):
+    images = np.random.default_rng(0).normal(7, 3, (4, 2, 8, 8)).astype(np.float32)
+    images[0, 1] = 5  # of a single colour
+    torch.testing.assert_close(Standardization(standardizer)(torch.from_numpy(images)), standardizer.apply(images))
 
 
 @pytest.mark.parametrize("kind", TRAINED)

@@ -17,11 +17,11 @@ from torch import Tensor, nn
 from dl4ia.base import atomic_files
 from dl4ia.base.errors import UnavailableError, UserError
 from dl4ia.prediction import load_model
+from dl4ia.runs.experiment import Standardizer
 from dl4ia.runs.predictions import views
 from dl4ia.runs.provenance import git_commit
 from dl4ia.runs.saved_model import SavedModel
 from dl4ia.tasks import Task
-from dl4ia.tracking.served import Standardization
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -31,7 +31,28 @@ _STAINS = (
 )
 _INPUTS = {"mnist": "grey values from 0 (paper) to 255 (ink)", "warwick": _STAINS}  # a channel, by task
 OPSET = 18  # of ONNX operators: the oldest that PyTorch's exporter writes, for the sake of older runtimes
+_SMALLEST_STD = 1e-6  # as in `runs.experiment`: an image of a single colour stays finite
 _TOLERANCE = 1e-4  # of probabilities; what runtimes differ by is a hundredth of it
+
+
+class Standardization(nn.Module):
+    """What `Standardizer` does, as a layer."""
+
+    mean: Tensor | None
+    std: Tensor | None
+
+    def __init__(self, standardizer: Standardizer) -> None:
+        super().__init__()
+        for name, values in (("mean", standardizer.mean), ("std", standardizer.std)):
+            self.register_buffer(name, None if values is None else torch.tensor(values).view(1, -1, 1, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return standardised images (n, channels, h, w)."""
+        mean, std = self.mean, self.std
+        if mean is None or std is None:  # each image by itself
+            std, mean = torch.std_mean(images, dim=(2, 3), keepdim=True)
+            std = std.clamp(min=_SMALLEST_STD)
+        return (images - mean) / std
 
 
 class Probabilities(nn.Module):

@@ -1,14 +1,17 @@
 """Records to send to trackers."""
 
 import platform
+import shutil
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
-from torch import nn
 
 from dl4ia.execution.processes import this_process
+from dl4ia.runs.saved_model import champion_folder
 from dl4ia.tracking.records import Dataset, Group, Model, Record
+from tests.conftest import ROOT
 
 GONE = f"{platform.node()}/999999999/0.00"  # a process that has ended
 GROUP = Group("digits", "all of them", ("final/test_accuracy",), "variant")
@@ -41,5 +44,6 @@ def finished(*values, content="weights", accuracy=0.5, **changes) -> Record:
     return running(*values, **(ended | changes))
 
 
-def model() -> Model:
-    return Model("fc-seed-0", "takes pairs", lambda: (nn.Linear(2, 1).eval(), np.zeros((2, 2), np.float32)))
+def model(task="mnist") -> Model:
+    """Return the champion of a task."""
+    return Model("fc-seed-0", "takes images", task, partial(shutil.copytree, champion_folder(task, ROOT)))

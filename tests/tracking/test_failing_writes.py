@@ -7,7 +7,6 @@ from functools import wraps
 from itertools import count
 
 import pytest
-from mlflow import pytorch
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
@@ -61,19 +60,6 @@ class Writes:
         return wrapped
 
 
-@pytest.fixture
-def exported_once(tmp_path, monkeypatch):
-    """Save each model with what was saved for the first: to export one takes longer than all else."""
-    save, first = pytorch.save_model, tmp_path / "model"
-
-    def saved(network, path, **options):
-        if not first.exists():
-            save(network, first, **options)
-        shutil.copytree(first, path)
-
-    monkeypatch.setattr(pytorch, "save_model", saved)
-
-
 @pytest.mark.parametrize(
     ("before", "records", "least", "effective"),
     [
@@ -85,7 +71,6 @@ def exported_once(tmp_path, monkeypatch):
         pytest.param(TRAINED, AGAIN, 9, True, id="trained again, after it had its effect", marks=pytest.mark.system),
     ],
 )
-@pytest.mark.usefixtures("exported_once")
 @pytest.mark.field("mlflow/mlflow#3100", "one training ends as several runs")
 def test_each_write_may_fail_once(before, records, least, effective, tmp_path, empty, monkeypatch):
     layout = Layout(tmp_path)

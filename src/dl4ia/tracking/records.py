@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import pandas as pd
 
 if TYPE_CHECKING:
-    import numpy as np
-    from torch import nn
+    from pathlib import Path
 
     from dl4ia.tasks import Task
 
@@ -44,11 +43,12 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Model:
-    """A trained network that takes raw images; `load` returns it with a batch of two raw images (2, channels, h, w)."""
+    """A trained network that takes image files; `save` writes all that is needed to apply it to a folder."""
 
     name: str
     about: str
-    load: "Callable[[], tuple[nn.Module, np.ndarray]]"
+    task: str
+    save: "Callable[[Path], None]"
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,13 +12,15 @@ from dl4ia.config import Ensemble, Settings, flat
 from dl4ia.models.network import NETWORKS, weight_count
 from dl4ia.runs.layout import Layout
 from dl4ia.runs.results import ResultDirectory, RunRecord
+from dl4ia.runs.saved_model import save_model
 from dl4ia.runs.schemas import RunConfig, RunStatus, damaged
 from dl4ia.runs.train import Experiment
 from dl4ia.tasks import Task, task_of
 from dl4ia.tracking.records import PLUMBING, Model, Record, curves, final_metrics
-from dl4ia.tracking.served import served_with_example
+from dl4ia.tracking.served import has_scale, takes_pictures
 from dl4ia.tracking.views import content_digest, data_tags, dataset_of, group_of, state_of
 
+_MODELS = "-files"  # what models take: a run that MLflow has with a model that takes arrays is sent again
 _TABLES = ("metrics", "images", "confusion")  # of the results that belong to single runs
 
 
@@ -154,27 +156,27 @@ def _completed(record: Record, experiment: Experiment, config: RunConfig, status
     run, task = experiment.run.path, task_of(config.task)
     metrics, files = _results(experiment, config, status, task)
     model = None
-    if status.state == "finished":
+    if status.state == "finished" and takes_pictures(task):
         model = Model(
             name=record.name.replace("/", "-"),
-            about=_input(task),
-            load=partial(served_with_example, _as_trained(experiment, config)),
+            about=_use(task),
+            task=task.name,
+            save=partial(save_model, _as_trained(experiment, config)),
         )
     return replace(
         record,
-        content=content_digest(run / "history.csv", run / "model.safetensors"),
+        content=content_digest(run / "history.csv", run / "model.safetensors") + _MODELS,
         metrics=metrics | {"train_seconds": status.seconds},
         files=files,
         model=model,
     )
 
 
-def _input(task: Task) -> str:
-    signature = task.signature
-    shape = f"n, {signature.channels}, {signature.height}, {signature.width}"
+def _use(task: Task) -> str:
+    scale = ", and may have a column `microns_per_pixel`" if has_scale(task) else ""
     return (
-        f"Takes raw images of {task.title} ({shape}), as in out/dataset/{task.name}-train.npz and of the same type; "
-        f"standardisation is part of the model. Returns logits of the classes {', '.join(task.classes)}."
+        f"Takes a table with a column `image`{scale}: BMP, JPEG, PNG or TIFF files of any size, in base64, as those of "
+        f"{task.title}. All that `dl4ia predict` does to them is part of the model; see docs/predict.md."
     )
 
 

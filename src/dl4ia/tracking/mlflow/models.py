@@ -1,16 +1,24 @@
 """Trained networks as MLflow's logged models."""
 
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
+from dl4ia.tasks import task_of
+from dl4ia.tracking import served
 from dl4ia.tracking.records import PLUMBING, Model
 
 if TYPE_CHECKING:
+    import pandas as pd
     from mlflow import MlflowClient
     from mlflow.entities import Run
+    from mlflow.models import ModelSignature
+
+_TYPES = {int: "long", float: "double", str: "string"}  # MLflow's names
+_SAVED = "saved"  # the folder in a logged model
 
 _ALIAS = "champion"
 _KEPT = {"variant", "seed", f"{PLUMBING}data", f"{PLUMBING}code", "mlflow.source.git.commit"}  # tags of a version
@@ -30,30 +38,29 @@ def remove_models(client: "MlflowClient", run: "Run", but: str | None = None) ->
 
 
 def send_model(client: "MlflowClient", run: "Run", model: Model) -> str:
-    """Log a network as an exported program, which PyTorch alone can load; return MLflow's number of it."""
-    from mlflow import pytorch  # noqa: PLC0415 (seconds to import)
+    """Log a network as a function of image files, which this project computes; return MLflow's number of it."""
+    from mlflow import pyfunc  # noqa: PLC0415 (seconds to import)
     from mlflow.entities import LoggedModelOutput  # noqa: PLC0415
     from mlflow.models import Model as Saved  # noqa: PLC0415
-    from mlflow.models import infer_signature  # noqa: PLC0415
 
-    network, example = model.load()
-    with torch.inference_mode():
-        logits = network(torch.from_numpy(example)).numpy()
     number = run.info.run_id
     tags, params = {"mlflow.note.content": model.about}, client.get_run(number).data.params
     created = client.create_logged_model(run.info.experiment_id, model.name, number, tags, params)
     remove_models(client, run, but=created.model_id)  # what an interrupted call has left
     # By hand instead of `log_model`, which needs the address as a setting of the whole process.
     with tempfile.TemporaryDirectory() as folder:
-        pytorch.save_model(
-            network,
+        model.save(Path(folder) / _SAVED)
+        request, signature = _interface(model.task)
+        pyfunc.save_model(
             str(Path(folder) / "model"),
+            loader_module=served.__name__,
+            data_path=str(Path(folder) / _SAVED),
             mlflow_model=Saved(
                 created.artifact_location, number, model_uuid=created.model_id, model_id=created.model_id
             ),
-            signature=infer_signature(example, logits),
-            input_example=example,
-            pip_requirements=[f"torch=={torch.__version__.split('+')[0]}"],
+            signature=signature,
+            input_example=request,
+            pip_requirements=["dl4ia", f"torch=={torch.__version__.split('+')[0]}"],
             metadata={"input": model.about},
         )
         client.log_model_artifacts(created.model_id, str(Path(folder) / "model"))
@@ -61,6 +68,21 @@ def send_model(client: "MlflowClient", run: "Run", model: Model) -> str:
     # Last: an output of a run cannot be taken back, and means that the model is complete.
     client.log_outputs(number, [LoggedModelOutput(created.model_id, step=0)])
     return str(created.model_id)
+
+
+@cache
+def _interface(task: str) -> "tuple[pd.DataFrame, ModelSignature]":
+    """Return a request to the models of a task, and what all their requests and answers hold."""
+    from mlflow.models import ModelSignature  # noqa: PLC0415
+    from mlflow.types import ColSpec, Schema  # noqa: PLC0415
+
+    request, answer = served.example(task_of(task))
+    columns = [table.to_dict("records")[0].items() for table in (request, answer)]
+    inputs, outputs = (
+        Schema([ColSpec(_TYPES[type(value)], name, required=name != served.SCALE) for name, value in row])
+        for row in columns
+    )
+    return request, ModelSignature(inputs, outputs)
 
 
 def register_champion(client: "MlflowClient", run: "Run", number: str, name: str, about: str) -> None:
