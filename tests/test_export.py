@@ -130,3 +130,16 @@ def test_the_command_names_the_file_after_the_network(tmp_path, monkeypatch, cap
     about = {each.key: each.value for each in onnx.load("mnist.onnx").metadata_props}
     assert (about["model"], about["git_commit"]) == ("mnist-best/seed-0", "")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mnist.onnx", "models"]
+
+
+@pytest.mark.parametrize("champion", ["warwick"], indirect=True)
+def test_the_example_of_the_documentation_works(champion, tmp_path, monkeypatch, capsys):
+    _, path = champion
+    page = (ROOT / "docs" / "predict.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(import numpy.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "glands.onnx").symlink_to(path)
+    exec(compile(block, "predict.md", "exec"), {})
+    about, shape = capsys.readouterr().out.splitlines()
+    assert "haematoxylin" in about
+    assert shape == "(3, 2, 128, 128)"

@@ -1,6 +1,7 @@
 """The champions as MLflow's models: image files in, what `dl4ia predict` says of them out."""
 
 import base64
+import json
 import os
 import re
 import signal
@@ -145,6 +146,24 @@ def test_requests_over_http_state_files_and_scales(endpoint, files):
     assert plain["glands"] > 0
     assert plain["area_share"] != coarse["area_share"]
     assert Image.open(BytesIO(base64.b64decode(plain["mask"]))).size == (400, 300)
+
+
+DOCUMENTED = "http://127.0.0.1:5001/invocations"
+PAGE = (ROOT / "docs" / "predict.md").read_text(encoding="utf-8")
+
+
+def test_the_requests_of_the_documentation_work(endpoint, files, tmp_path):
+    address = endpoint("warwick")
+    Image.open(files["warwick"][0]).save(tmp_path / "slide.png")
+    (curl,) = re.findall(r"```text\n(echo .*?)```", PAGE, re.DOTALL)
+    (python,) = re.findall(r"```python\n(import base64\n.*?)```", PAGE, re.DOTALL)
+    answers = [
+        subprocess.check_output([*words, block.replace(DOCUMENTED, address)], cwd=tmp_path, text=True)
+        for words, block in ((["bash", "-c"], curl), ([sys.executable, "-c"], python))
+    ]
+    (row,) = json.loads(answers[0])["predictions"]
+    assert answers[1] == f"{row['glands']} {row['area_share']}\n"
+    assert (tmp_path / "mask.png").read_bytes() == base64.b64decode(row["mask"])
 
 
 BLANK = BytesIO()

@@ -176,7 +176,7 @@ def _use(task: Task) -> str:
     scale = ", and may have a column `microns_per_pixel`" if has_scale(task) else ""
     return (
         f"Takes a table with a column `image`{scale}: BMP, JPEG, PNG or TIFF files of any size, in base64, as those of "
-        f"{task.title}. All that `dl4ia predict` does to them is part of the model; see docs/predict.md."
+        f"{task.title}. What is done to them before the network is part of the model; see docs/predict.md."
     )
 
 
