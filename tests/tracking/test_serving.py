@@ -93,6 +93,15 @@ def test_a_scale_may_be_stated_for_some_images(address, files):
     assert unstated == as_published != coarse
 
 
+@pytest.mark.field("mlflow/mlflow#9680", "the logged model refuses its input for the type of its numbers")
+@pytest.mark.parametrize("kind", [np.int64, np.int32, np.float32, np.float64, object])
+def test_a_scale_is_a_number_of_any_type(kind, address, files):
+    request = requested(files["warwick"][:1])
+    served = mlflow.pyfunc.load_model(address("warwick"))
+    answers = [served.predict(request.assign(microns_per_pixel=np.array([1], dtype=each))) for each in (float, kind)]
+    pd.testing.assert_frame_equal(*answers)
+
+
 @pytest.mark.parametrize("task", ["mnist", "warwick"])
 def test_signature_and_example_state_what_goes_in_and_comes_out(task, address):
     info = mlflow.models.get_model_info(address(task))
