@@ -7,12 +7,12 @@ from markupsafe import Markup, escape
 _PATTERNS = (
     (re.compile(r"`([^`]+)`"), r"<code>\1</code>"),
     (re.compile(r"\*\*([^*]+)\*\*"), r"<strong>\1</strong>"),
-    (re.compile(r"(\[[^][]{1,24}\])"), r'<span class="nowrap">\1</span>'),
+    (re.compile(r"(\d[\d.]* ± \d[\d.]*|\[[^][]{1,24}\])"), r'<span class="nowrap">\1</span>'),
 )
 
 
 def inline(text: str) -> Markup:
-    """Return text with `code` and **bold** as HTML, and intervals in brackets unbroken; everything else is escaped."""
+    """Return text as HTML: `code`, **bold**, `mean ± sd` and `[low, high]` on one line, all else escaped."""
     html = str(escape(text))
     for pattern, replacement in _PATTERNS:
         html = pattern.sub(replacement, html)

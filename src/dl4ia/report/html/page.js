@@ -13,6 +13,7 @@ function config() {
     font: getComputedStyle(document.body).fontFamily,
     aria: false,
     view: { stroke: null },
+    text: { fill: text },
     axis: {
       labelColor: muted, titleColor: muted, titleFontWeight: "normal", gridColor: line, domainColor: muted,
       tickColor: muted, labelFontSize: 11, titleFontSize: 12, titlePadding: 6,
@@ -26,6 +27,7 @@ async function draw(place) {
   const options = { actions: false, renderer: "svg", config: config(), tooltip: { theme: dark.matches ? "dark" : "light" } };
   const spec = { $schema: "https://vega.github.io/schema/vega-lite/v6.json", ...specs[place.dataset.chart] };
   views.set(place, await vegaEmbed(place, spec, options));
+  place.querySelector("svg").ariaHidden = "true"; // the place itself is a picture with a text
   place.dataset.drawn = dark.matches ? "dark" : "light";
 }
 

@@ -12,12 +12,15 @@ from markupsafe import Markup
 from dl4ia.report import names, render
 from dl4ia.report.collect import Report, TaskReport, VariantReport
 from dl4ia.report.headlines import headlines, leader
-from dl4ia.report.html import charts
+from dl4ia.report.html.curve_charts import losses, scores_over_time, validation
 from dl4ia.report.html.inline import inline
 from dl4ia.report.html.pictures import Picture, picture, preview
+from dl4ia.report.html.score_chart import scores
+from dl4ia.report.html.specs import Spec
+from dl4ia.report.html.study_charts import history, importances
 from dl4ia.report.plots.curves import limits
 
-_KINDS = {"examples": "Examples", "confusion": "Confusion", "edges": "Edges"}
+_KINDS = {"examples": "Examples", "edges": "Errors at edges", "confusion": "Confusion matrix"}
 _PREVIEW_WIDTH = 820  # pixels: two a pixel of the page
 
 
@@ -74,34 +77,42 @@ def _score(variant: VariantReport, task: TaskReport) -> float:
     return -1.0 if summary is None else summary.mean
 
 
-def _charts(report: Report) -> dict[str, charts.Spec]:
+def _charts(report: Report) -> dict[str, Spec]:
     """Return the charts by the names that the template gives them."""
-    specs: dict[str, charts.Spec] = {}
+    specs: dict[str, Spec] = {}
     for task in report.tasks:
         shared, name = limits(task), task.task.name
-        specs[f"scores-{name}"] = charts.scores(task)
+        specs[f"scores-{name}"] = scores(task)
         if task.has_validation:
-            specs[f"overview-{name}"] = charts.validation(task, shared, height=150, columns=2)
-            specs[f"validation-{name}"] = charts.validation(task, shared, height=340, columns=4)
+            specs[f"overview-{name}"] = validation(task, shared, height=150, columns=2)
+            specs[f"validation-{name}"] = validation(task, shared, height=340, columns=4)
         for variant in task.variants:
             if len(variant.result.curves):
-                specs[f"score-{variant.name}"] = charts.scores_over_time(variant, task, shared)
-                specs[f"loss-{variant.name}"] = charts.losses(variant, task, shared)
+                specs[f"score-{variant.name}"] = scores_over_time(variant, task, shared)
+                specs[f"loss-{variant.name}"] = losses(variant, task, shared)
     for search in report.searches:
-        specs[f"history-{search.name}"] = charts.history(search)
+        specs[f"history-{search.name}"] = history(search)
         if search.importances:
-            specs[f"importances-{search.name}"] = charts.importances(search)
+            specs[f"importances-{search.name}"] = importances(search)
     return specs
 
 
 def _gallery(files_of_runs: Sequence[str], figures: Path) -> dict[str, list[tuple[str, Picture]]]:
     """Return the pictures of single runs by kind, each with the run that it is of."""
     gallery: dict[str, list[tuple[str, Picture]]] = {}
-    for name in files_of_runs:
-        kind, _, run = name.removesuffix(".png").partition("-")
-        what = f"{_KINDS[kind]}: {run.replace('-', ' ')}"
-        gallery.setdefault(_KINDS[kind], []).append((run, picture(figures / name, what)))
+    for kind, title in _KINDS.items():
+        for name in files_of_runs:
+            if name.startswith(f"{kind}-"):
+                run = _run(name.removeprefix(f"{kind}-").removesuffix(".png"))
+                gallery.setdefault(title, []).append((run, picture(figures / name, f"{title} of {run}")))
     return gallery
+
+
+def _run(name: str) -> str:
+    """Return `unet, seed 0, test A` for `unet-seed-0-test_a`."""
+    variant, _, rest = name.rpartition("-seed-")
+    seed, _, part = rest.partition("-")
+    return f"{variant}, seed {seed}, {names.part(part)}"
 
 
 def _preview(files_of_runs: Sequence[str], figures: Path) -> Picture | None:
