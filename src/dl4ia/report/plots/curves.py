@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from dl4ia.report import formats, names
 from dl4ia.report.collect import TaskReport, VariantReport
+from dl4ia.report.palette import look
 from dl4ia.tasks.figures import BLUE, GRAY, VERMILLION, styled
 
 if TYPE_CHECKING:
@@ -140,10 +140,9 @@ def validation_curves(report: TaskReport, shared: Limits) -> Figure:
             means[variant.name] = runs.groupby("step")[column].mean()
     figure = Figure(figsize=(10, max(4.2, 1.2 + 0.27 * len(means))))
     axes = figure.subplots()
-    colours = colormaps["tab10"](range(10))
     for index, name in enumerate(sorted(means, key=lambda name: float(means[name].iloc[-1]), reverse=True)):
-        line, label = ("-", "--", ":")[index // 10 % 3], f"{means[name].iloc[-1]:.3f}  {name}"
-        axes.plot(means[name].index, means[name], color=colours[index % 10], linestyle=line, linewidth=1.8, label=label)
+        (colour, line), label = look(index), f"{means[name].iloc[-1]:.3f}  {name}"
+        axes.plot(means[name].index, means[name], color=colour, linestyle=line, linewidth=1.8, label=label)
     axes.set_ylim(*shared.score)
     axes.set_xlabel("iteration")
     axes.set_ylabel(f"validation {names.axis(report.task)}")

@@ -4,19 +4,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from dl4ia.analysis.tables import Result
 from dl4ia.report import names
+from dl4ia.report.palette import look
 from dl4ia.tasks.figures import styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _PARTS = ("train", "validation")
-_LINES = ("-", "--", ":")
-_COLOURS = colormaps["tab10"](range(10))
 
 
 @styled
@@ -45,7 +43,7 @@ def _draw(axes: "Axes", part: str, results: Sequence[Result]) -> float:
     for index, result in enumerate(results):
         table = _scores(result, part)
         if len(table):
-            colour, line = _COLOURS[index % 10], _LINES[index // 10 % 3]
+            colour, line = look(index)
             label = f"{result.name} (n = {table.shape[1]})"
             axes.plot(table.index, table.mean(axis=1), line, color=colour, linewidth=1.8, label=label)
             axes.fill_between(table.index, table.min(axis=1), table.max(axis=1), color=colour, alpha=0.15, linewidth=0)
