@@ -8,11 +8,9 @@ from contextlib import contextmanager
 
 import mlflow
 import pytest
-import torch
 from sqlalchemy import create_engine, text
 
 from dl4ia.base.errors import UserError
-from dl4ia.data.imageset import ImageSet
 from dl4ia.runs.layout import Layout
 from dl4ia.tracking.live import Champion, publish, views
 from dl4ia.tracking.mlflow import connect
@@ -78,9 +76,8 @@ class TestTeam:
     def test_a_model_is_loaded_from_there_without_an_account_of_s3(self, fresh, short):
         first = RunView(views(short, fresh)[0].experiment)
         publish(views(short, fresh), fresh, register=[Champion("mnist", "the best one", first)])
-        network = mlflow.pytorch.load_model("models:/mnist@champion")
-        images = ImageSet.load(fresh.dataset("mnist", "test")).images[:5]
-        assert network(torch.from_numpy(images)).shape == (5, 10)
+        served = mlflow.pyfunc.load_model("models:/mnist@champion")
+        assert served.predict(served.input_example).columns.tolist() == ["digit", "probability"]
 
     def test_two_places_publish_at_once_and_each_run_is_there_once(self, fresh, address, short, tmp_path):
         publish([], fresh)

@@ -18,6 +18,7 @@ EXAMPLES = {
     "dl4ia train mnist-cnn iterations=500": "something else, apart from results",
     "dl4ia evaluate mnist-cnn": "on the test set",
     "dl4ia search joint --workers 2": "a study, by two processes",
+    "dl4ia export warwick": "as ONNX, for other programs",
     "dl4ia report": "results/*.csv and report/",
 }
 _WIDTH = max(map(len, EXAMPLES))
