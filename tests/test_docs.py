@@ -12,7 +12,18 @@ from dl4ia import config
 from tests.conftest import ROOT
 from tests.test_advice import pages
 
-OPTIONAL = ("distributed", "dvc", "mlflow", "onnx", "onnxruntime", "onnxscript", "optuna", "psycopg", "sqlalchemy", "vl_convert")
+OPTIONAL = (
+    "distributed",
+    "dvc",
+    "mlflow",
+    "onnx",
+    "onnxruntime",
+    "onnxscript",
+    "optuna",
+    "psycopg",
+    "sqlalchemy",
+    "vl_convert",
+)
 WITHOUT = f"import sys; sys.modules.update(dict.fromkeys({OPTIONAL}))"
 
 
