@@ -1,5 +1,6 @@
 """One working copy of made-up results, and the report of it."""
 
+import json
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from dl4ia.runs.layout import Layout
 from tests.analysis.made_up import working_copy
 
 README = "# A title\n\n<!-- overview:begin -->\n<!-- overview:end -->\n\nMore text.\n"
+DIGEST = "0" * 64
 PICTURES = ("examples", "confusion")
 
 
@@ -91,3 +93,10 @@ def clone(written: Written, tmp_path: Path) -> Iterator[Written]:
     shutil.copytree(written.layout.root, root, ignore=shutil.ignore_patterns("out"))
     yield Written(written.params, Layout(root))
     shutil.rmtree(root)
+
+
+def sourced(layout: Layout, **sources: str) -> Layout:
+    """Say of each task where its data come from."""
+    content = {task: {"source": source, "sha256": {"train": DIGEST}} for task, source in sources.items()}
+    (layout.results / "source.json").write_text(json.dumps(content))
+    return layout

@@ -1,5 +1,7 @@
+import json
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
@@ -8,7 +10,8 @@ from dl4ia.report.collect import Report, collect
 from dl4ia.report.headlines import headlines
 from dl4ia.report.html.inline import inline
 from dl4ia.report.main import write_report
-from tests.report.conftest import Written
+from tests.analysis.made_up import Run, write_variant
+from tests.report.conftest import Written, sourced
 
 
 class Page(HTMLParser):
@@ -118,3 +121,43 @@ def test_no_page_is_left_where_there_are_no_results(clone: Written, undrawn: Non
     with pytest.raises(RunError, match="no variant has been evaluated yet"):
         write_report(clone.params, clone.layout)
     assert clone.html == before
+
+
+def test_a_task_of_which_no_run_trained_or_is_validated_has_a_page(clone: Written, undrawn: None) -> None:
+    name = "glands-listed"
+    write_variant(clone.params, clone.layout, name, [Run(dead=True)] * 2)
+    few = {"variants": {name: clone.params.variants[name]}, "searched": {}, "ensembles": {}, "studies": {}}
+    params = clone.params.model_copy(update=few)
+    write_report(params, clone.layout)
+    page, specs = Page(clone.html), charts(clone.html)
+    assert {link[1:] for link in page.links if link.startswith("#")} <= set(page.ids)
+    assert set(specs) == {"scores-warwick", f"score-{name}", f"loss-{name}"}
+    assert [each.text for each in headlines(collect(params, clone.layout))] == [
+        "Warwick-QU: reported test A Dice reproduced within 0.02.",
+        "Warwick-QU: runs that did not train, 100 % [34 %, 100 %], in 1 variant; their scores are in no mean.",
+    ]
+
+
+def test_results_of_the_stand_in_are_marked_and_stand_beside_no_reported_ones(clone: Written, undrawn: None) -> None:
+    sourced(clone.layout, mnist="published", warwick="stand-in")
+    write_report(clone.params, clone.layout)
+    assert "The results of Warwick-QU are those of the built-in stand-in." in " ".join(Page(clone.html).text.split())
+    shown = Page(clone.html).text + json.dumps(charts(clone.html)["scores-warwick"])
+    assert not re.search(r"0\.789|0\.751", shown)
+    assert "0.982, reproduced within 0.02" in clone.html  # of MNIST, which is real
+
+
+def test_every_chart_has_data_and_a_place_on_the_page(html: str) -> None:
+    specs = charts(html)
+    assert set(re.findall(r'data-chart="(.*?)"', html)) == set(specs)
+    assert {"overview-warwick", "validation-mnist", "scores-mnist", "history-sizes", "loss-glands-wide"} <= set(specs)
+    text = json.loads(json.dumps(specs["scores-warwick"]))["layer"][1]["data"]["values"]
+    assert re.search(r"^glands-combined  3/5,0,0\.806$", text, re.MULTILINE)
+
+
+def charts(html: str) -> dict[str, Any]:
+    """Return the charts of a page."""
+    found = re.search(r'<script type="application/json" id="charts">(.*?)</script>', html, re.DOTALL)
+    assert found
+    specs: dict[str, Any] = json.loads(found[1])
+    return specs

@@ -14,10 +14,9 @@ from dl4ia.report.main import write_report
 from dl4ia.report.render import markdown
 from dl4ia.runs.layout import Layout
 from tests.analysis.made_up import working_copy
-from tests.report.conftest import PICTURES, Written, write_pictures
+from tests.report.conftest import DIGEST, PICTURES, Written, sourced, write_pictures
 
 GOLDEN = Path(__file__).with_name("golden.md")
-DIGEST = "0" * 64
 
 
 def test_the_report_is_the_golden_one_word_for_word(written: Written) -> None:
@@ -134,12 +133,6 @@ def test_the_source_of_the_data_is_copied_beside_the_results(clone: Written, und
     write_report(clone.params, clone.layout)
     assert json.loads((clone.layout.results / "source.json").read_text())["warwick"]["source"] == "published"
     assert "- Data of Warwick-QU: published" in clone.text
-
-
-def sourced(layout: Layout, **sources: str) -> Layout:
-    content = {task: {"source": source, "sha256": {"train": DIGEST}} for task, source in sources.items()}
-    (layout.results / "source.json").write_text(json.dumps(content))
-    return layout
 
 
 def rendered(report: Report) -> str:

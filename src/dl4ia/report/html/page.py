@@ -35,13 +35,8 @@ def page(
     `pictures` and `study_pictures` are those of `render.markdown`, in the folder `figures`. Raises ModuleNotFoundError
     without vl-convert, which has the library that draws the charts.
     """
-    environment = Environment(
-        loader=PackageLoader("dl4ia", "report"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-        autoescape=True,
-    )  # fmt: skip
-    environment.filters |= {"inline": inline, "setting": names.setting}
-    environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "separators": (",", ":"), "ensure_ascii": False}
-    return environment.get_template("html/page.html.j2").render(
+    template = _environment().get_template("html/page.html.j2")
+    return template.render(
         **render.context(report),
         headlines=headlines(report),
         charts=_charts(report),
@@ -54,6 +49,17 @@ def page(
         script=Markup(_text("page.js")),  # noqa: S704 (of our own)
         vega=Markup(_vega()),  # noqa: S704 (of a library)
     )
+
+
+@functools.cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("dl4ia", "report"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        autoescape=True,
+    )  # fmt: skip
+    environment.filters |= {"inline": inline, "setting": names.setting}
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "separators": (",", ":"), "ensure_ascii": False}
+    return environment
 
 
 def key_variants(task: TaskReport) -> list[VariantReport]:
