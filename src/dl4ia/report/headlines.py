@@ -72,7 +72,7 @@ def _best(task: "TaskReport") -> Headline | None:
     if rivals:
         rival = rivals[0]
         bounds = f"[{formats.signed(rival.low)}, {formats.signed(rival.high)}]"
-        text += f"; {formats.signed(rival.difference)} {bounds} beside {rival.rival}"
+        text += f"; {formats.signed(rival.difference)} {bounds} over {rival.rival}"
     return Headline(formats.mean_sd(summary.mean, summary.sd).partition(" ±")[0], f"{task.task.title}: {text}.")
 
 

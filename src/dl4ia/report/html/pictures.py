@@ -33,6 +33,6 @@ def preview(path: Path, alternative: str, width: int) -> Picture:
 
 def _webp(image: Image.Image, alternative: str, *, lossless: bool) -> Picture:
     buffer = io.BytesIO()
-    image.save(buffer, "WEBP", lossless=lossless, quality=80, method=2)
+    image.save(buffer, "WEBP", lossless=lossless, quality=30 if lossless else 80, method=1)  # lossless: effort
     source = f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
     return Picture(source, image.width, image.height, alternative)
