@@ -166,6 +166,13 @@ def test_contents_stand_beside_the_text_on_a_wide_screen_and_fold_above_it_on_ot
     expect(entry).to_be_hidden()
 
 
+def test_the_contents_mark_what_is_on_the_screen(visit: Open) -> None:
+    page = visit(viewport={"width": 1600, "height": 900})
+    page.get_by_role("link", name="Provenance").click()
+    page.locator("nav").get_by_role("link", name="Results", exact=True).click()
+    expect(page.locator("nav [aria-current]")).to_have_text("Results")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_serious_fault_of_accessibility_in_either_colour_scheme(visit: Open, scheme: str) -> None:
     page = visit("#variant-warwick-combined", color_scheme=scheme)

@@ -119,6 +119,18 @@ wide.addEventListener("change", fit);
 contents.addEventListener("click", (event) => { if (event.target.closest("a") && !wide.matches) contents.open = false; });
 fit();
 
+const entries = new Map([...contents.querySelectorAll("a")].map((link) => [link.hash.slice(1), link]));
+const reading = new IntersectionObserver((seen) => {
+  const last = seen.filter((each) => each.isIntersecting).pop();
+  if (last) {
+    for (const link of entries.values()) link.removeAttribute("aria-current");
+    entries.get(last.target.id).setAttribute("aria-current", "true");
+  }
+}, { rootMargin: "0px 0px -75% 0px" });
+for (const id of entries.keys()) {
+  if (id !== "main") reading.observe(document.getElementById(id)); // all of the page is always on the screen
+}
+
 // On paper everything is unfolded.
 let folded = [];
 addEventListener("beforeprint", () => {
