@@ -72,7 +72,9 @@ TERMS = (
 
 
 def exercise(number: str) -> str:
-    """Return an exercise of the report with its subject, where it is one of the report's."""
+    """Return an exercise with its subject, where it is one of the report's; another name as it is."""
+    if not number[:1].isdigit():  # of experiments of one's own
+        return number
     subject = _EXERCISES.get(number)
     return f"Exercise {number}" + (f": {subject}" if subject else "")
 

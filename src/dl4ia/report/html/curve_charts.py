@@ -7,7 +7,8 @@ import pandas as pd
 
 from dl4ia.report import names
 from dl4ia.report.collect import TaskReport, VariantReport
-from dl4ia.report.html.specs import PALETTE, Spec, data, layered, number, text
+from dl4ia.report.html.specs import Spec, data, layered, number, text
+from dl4ia.report.palette import CATEGORIES
 from dl4ia.report.plots.curves import Limits
 from dl4ia.tasks.figures import BLUE, GRAY, VERMILLION
 
@@ -51,7 +52,7 @@ def validation(task: TaskReport, shared: Limits, *, height: int, columns: int) -
         "encoding": {
             "x": x,
             "y": _score_axis(f"validation {names.axis(task.task)}", shared.score),
-            "color": _by_variant(order, PALETTE, "color", columns),
+            "color": _by_variant(order, CATEGORIES, "color", columns),
             "strokeDash": _by_variant(order, _DASHES, "strokeDash", columns),
             "opacity": {"condition": {"test": _CHOSEN, "value": 1}, "value": 0.12},
             "strokeWidth": {"condition": {"param": "pointed", "empty": False, "value": 3}, "value": 1.6},
@@ -78,7 +79,7 @@ def _log_steps(lengths: pd.Series) -> Spec:
 
 def _by_variant(order: list[str], values: tuple[Any, ...], channel: str, columns: int) -> Spec:
     """Return an encoding that gives each variant a colour, or a dash pattern once the colours are used up."""
-    count = len(PALETTE)
+    count = len(CATEGORIES)
     chosen = [values[(place if channel == "color" else place // count) % len(values)] for place in range(len(order))]
     legend = {"orient": "bottom", "columns": columns, "title": None, "labelLimit": 210, "symbolType": "stroke",
               "symbolStrokeWidth": 2.5, "symbolSize": 220, "rowPadding": 1, "offset": 4}  # fmt: skip

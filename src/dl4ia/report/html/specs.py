@@ -8,11 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from dl4ia.tasks.figures import BLUE, VERMILLION
-
 Spec = dict[str, Any]
 
-PALETTE = (BLUE, VERMILLION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # of Okabe and Ito, seen on white and black
 _DIGITS = "%.4g"
 
 
