@@ -10,6 +10,7 @@ from benchmarks.comparison.profiles import Shares
 from dl4ia.base import atomic_files
 
 PAGE = Path("docs/performance.md")
+_FIGURE = "![Seconds of training by other means](benchmark.png)"
 _COLUMNS = {
     "what": "", "contender": "", "median_seconds": "seconds", "range": "smallest to largest",
     "ratio_to_ours": "ratio to ours", "accuracy": "validation score", "memory_gb": "memory, GB", "repeats": "n",
@@ -19,7 +20,7 @@ _COLUMNS = {
 def write(table: pd.DataFrame, goals: list[Goal], shares: Mapping[str, Shares]) -> None:
     """Replace the tables of the page; `shares` are those of the operations of each variant that was profiled."""
     text = PAGE.read_text(encoding="utf-8")
-    text = _replaced(text, "goals", goals_table(goals))
+    text = _replaced(text, "goals", f"{_FIGURE}\n\n{goals_table(goals)}")
     text = _replaced(text, "profile", profile_tables(shares))
     text = _replaced(text, "benchmark", benchmark_tables(table))
     atomic_files.write(PAGE, text.encode())
