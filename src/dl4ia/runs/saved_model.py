@@ -4,6 +4,9 @@ The folder is a run directory without its curves, and `use.json`, which says how
 """
 
 import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Self
@@ -58,20 +61,18 @@ class SavedModel:
     @classmethod
     def load(cls, folder: Path, variant: Variant | None = None) -> Self:
         """Read a saved model, or a run directory, of which `variant` says how it is used; raises RunError."""
-        run = RunDirectory(folder)
-        config = run.config()
-        path = folder / "use.json"
-        use = read_json(path, Use, folder) if path.exists() else Use(about="")
-        try:
-            task = task_of(config.task) if use.dataset is None else use.dataset.task(config.task)
-            settings = Settings.model_validate_json(json.dumps(config.settings | {"seeds": [config.seed]}))
-            network = settings.network.build(task.signature)
-            network.load_state_dict(run.weights())
-        except (ConfigError, ValidationError, RuntimeError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise damaged(
-                folder / "config.json", f"it does not fit its weights or this code: {reason}", folder
-            ) from error
+        with _fitting_advice(folder):
+            run, path = RunDirectory(folder), folder / "use.json"
+            config = run.config()
+            use = read_json(path, Use, folder) if path.exists() else Use(about="")
+            try:
+                task = task_of(config.task) if use.dataset is None else use.dataset.task(config.task)
+                settings = Settings.model_validate_json(json.dumps(config.settings | {"seeds": [config.seed]}))
+                network = settings.network.build(task.signature)
+                network.load_state_dict(run.weights())
+            except (ConfigError, ValidationError, RuntimeError) as error:
+                what = f"it does not fit its weights or this code: {_reason(error)}"
+                raise damaged(folder / "config.json", what, folder) from error
         test_time = use.test_time if variant is None else variant.test_time
         by_training_set = config.standardization
         standardizer = Standardizer()
@@ -87,6 +88,30 @@ class SavedModel:
             for forth, back in views(self.test_time)
         ]
         return np.asarray(mean_log_probability(each).exp().numpy(), dtype=np.float32)
+
+
+@contextmanager
+def _fitting_advice(folder: Path) -> Iterator[None]:
+    """Say of a damaged saved model, which DVC does not restore as it does runs, how to get it back."""
+    try:
+        yield
+    except RunError as error:
+        if folder.resolve() == champion_folder(folder.name).resolve():
+            advice = f"`git checkout -- {folder}` restores it"
+        elif (folder / "use.json").exists():
+            advice = f"copy {folder} again from where it came from"
+        else:
+            raise
+        what = re.sub(r"(; delete .* and|:) run `dvc repro`$", "", str(error))
+        raise RunError(f"{what}; {advice}") from error
+
+
+def _reason(error: Exception) -> str:
+    """Return why a model cannot be built, in a line."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        return f"settings.{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return " ".join(str(error).split())[:200].rstrip(" ,")
 
 
 def save_model(experiment: Experiment, folder: Path) -> None:
