@@ -11,6 +11,7 @@ from dl4ia.runs.layout import Layout
 from dl4ia.tracking.live import publish
 from dl4ia.tracking.mlflow import connect
 from dl4ia.tracking.studies import StudyView
+from tests.search.conftest import run as search
 from tests.tracking.conftest import client_of, runs_of
 from tests.tracking.samples import GONE
 
@@ -144,6 +145,15 @@ def test_a_trial_that_was_sent_in_part_is_completed(study):
     assert run.data.metrics == complete.data.metrics
     assert run.data.params == complete.data.params
     assert run.info.status == "FINISHED"
+
+
+def test_a_study_that_was_searched_again_later_began_with_its_first_trial(study):
+    search(study.study, study.layout)  # finds nothing left to do
+    trials = trials_of(study)
+    assert study.layout.study(study.name).status().started > trials["started"].min()
+    parent, _ = published(study)
+    assert parent.info.start_time == int(1000 * trials["started"].min())
+    assert parent.info.start_time < parent.info.end_time
 
 
 def test_a_study_without_trials_is_shown(study):

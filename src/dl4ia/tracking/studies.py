@@ -65,7 +65,8 @@ class StudyView:
             name=self.name,
             about=self.study.about,
             state=state,
-            started=status.started,
+            # A later search that found nothing left to do has noted its own start.
+            started=float(min([status.started, *trials["started"].dropna()])),
             ended=None if state == "running" or pd.isna(ended) else float(ended),
             tags={"study": self.name, "task": task.name, "machine": status.machine},
             params={name: str(value) for name, value in (description | space).items()},
