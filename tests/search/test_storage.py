@@ -8,6 +8,7 @@ from pathlib import Path
 
 import optuna
 import pytest
+from optuna_dashboard import get_note
 
 from dl4ia.base.errors import RunError
 from dl4ia.config import Choices, OnFolds
@@ -210,4 +211,4 @@ def test_a_lock_that_is_not_released_is_one_line(one, search, layout, monkeypatc
 def test_dashboards_show_what_is_maximised_and_what_the_study_is_about(grid, complete):
     study = optuna.load_study(study_name="study", storage=default_url(complete))
     assert study.metric_names == ["validation dice"]
-    assert study.user_attrs["about"] == grid.about
+    assert study.user_attrs["about"] == get_note(study) == grid.about

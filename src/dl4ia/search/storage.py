@@ -78,7 +78,7 @@ def open_study(name: str, study: Study, layout: Layout, url: str) -> StoredStudy
             stored = _loaded(name, study, url, storage)
             definition = stored.study.user_attrs.get("definition")
             if definition is None:
-                stored.study.set_metric_names([metric_of(study).replace("/", " ")])
+                _describe(stored.study, study)
                 attributes = {"about": study.about, "git_commit": git_commit(), "key": uuid.uuid4().hex}
                 for key, value in (attributes | {"definition": wanted}).items():  # the definition last: all is there
                     stored.study.set_user_attr(key, value)
@@ -86,6 +86,15 @@ def open_study(name: str, study: Study, layout: Layout, url: str) -> StoredStudy
                 commit = stored.study.user_attrs.get("git_commit", "")
                 raise RunError(difference(name, _public(url), commit, definition, wanted))
     return stored
+
+
+def _describe(stored: optuna.Study, study: Study) -> None:
+    """Let optuna-dashboard show what is maximised, and what the study is about."""
+    # Takes a second to import, once in the life of a study.
+    from optuna_dashboard import save_note  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    stored.set_metric_names([metric_of(study).replace("/", " ")])
+    save_note(stored, study.about)
 
 
 def join_study(name: str, study: Study, url: str) -> StoredStudy:
