@@ -2,7 +2,10 @@
 
 import base64
 import json
+import os
 import shutil
+import subprocess
+import sys
 import zlib
 from dataclasses import replace
 
@@ -332,3 +335,13 @@ def test_the_page_of_a_group_shows_the_metrics_that_matter_with_the_seeds_of_a_v
     (run, *_) = runs_of(public).values()
     columns = {f"metrics.`{name}`" for name in run.data.metrics} | {f"tags.`{name}`" for name in run.data.tags}
     assert set(state["selectedColumns"]) <= columns
+
+
+def test_the_addresses_of_all_pages_can_be_printed_without_publishing(public):
+    command = [sys.executable, "-m", "dl4ia.tracking.mlflow"]
+    environment = {**os.environ, "PORT": "7001"}
+    ended = subprocess.run(command, cwd=public.root, env=environment, capture_output=True, text=True, check=True)
+    number = client_of(public).get_experiment_by_name(GROUP).experiment_id
+    query = "workflowType=machine_learning&viewStateShareKey=overview"
+    assert ended.stdout == f"{GROUP}: http://127.0.0.1:7001/#/experiments/{number}/runs?{query}\n"
+    assert ended.stderr == ""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _KIND = {"mlflow.experimentKind": "custom_model_development"}  # which tabs MLflow shows
 _NOTE = "mlflow.note.content"
 _VIEW = "overview"  # the key of the saved view, part of its address
+_VIEW_TAG = f"mlflow.sharedViewState.{_VIEW}"
 _NAME = "attributes.`Run Name`"
 _WIDE, _MEDIUM, _NARROW = 280, 160, 110  # pixels: names, headline metrics, other metrics
 
@@ -45,10 +46,18 @@ class Experiments:
     @property
     def pages(self) -> dict[str, str]:
         """The addresses of the saved views of the groups that were used, by name."""
+        return {name: self._page(number) for name, number in self._ids.items()}
+
+    @property
+    def all_pages(self) -> dict[str, str]:
+        """The addresses of all saved views that this MLflow has, by the name of their group."""
+        experiments = self._client.search_experiments(order_by=["name ASC"])
+        return {str(each.name): self._page(str(each.experiment_id)) for each in experiments if _VIEW_TAG in each.tags}
+
+    def _page(self, number: str) -> str:
         port = os.environ.get("PORT") or 5000  # `make ui PORT=…`
         server = without_password(self._address) if self._address.startswith("http") else f"http://127.0.0.1:{port}"
-        query = f"workflowType=machine_learning&viewStateShareKey={_VIEW}"
-        return {name: f"{server}/#/experiments/{number}/runs?{query}" for name, number in self._ids.items()}
+        return f"{server}/#/experiments/{number}/runs?workflowType=machine_learning&viewStateShareKey={_VIEW}"
 
     def _existing(self, name: str) -> "Experiment | None":
         experiment = self._client.get_experiment_by_name(name)
@@ -74,7 +83,7 @@ class Experiments:
 
     def _describe(self, experiment: "Experiment", group: Group) -> None:
         created = experiment.creation_time or 0
-        wanted = {_NOTE: group.about, f"mlflow.sharedViewState.{_VIEW}": _saved_view(group, created), **_KIND}
+        wanted = {_NOTE: group.about, _VIEW_TAG: _saved_view(group, created), **_KIND}
         for key, value in wanted.items():
             if experiment.tags.get(key) != value:
                 self._client.set_experiment_tag(experiment.experiment_id, key, value)

@@ -81,6 +81,12 @@ class MlflowTracker:
         """The address at which a person sees each experiment that was updated, by its name."""
         return self._experiments.pages
 
+    @property
+    def all_pages(self) -> dict[str, str]:
+        """The address at which a person sees each experiment that was ever updated, by its name."""
+        with explained(self._address, "a search"):
+            return self._experiments.all_pages
+
     def _search(self, group: Group) -> None:
         """Note what MLflow has completely of a group: one search takes less than one for each run."""
         for key, (number, digest) in self._identity.complete(self._experiments.id_of(group)).items():
