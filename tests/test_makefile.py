@@ -117,11 +117,18 @@ def test_a_dashboard_without_studies_is_one_line_and_makes_no_database(folder):
     assert make(folder, "demo-dashboard").stderr.splitlines()[0] == "no study has been run here: make demo"
 
 
-def test_the_address_of_the_ui_is_printed(folder):
+def test_the_ui_says_where_its_address_is(folder):
     commands = make(folder, "-n", "demo-ui", "PORT=7001").stdout
     (line,) = [line for line in commands.splitlines() if "echo" in line and "MLflow" in line]
     printed = subprocess.run(["bash", "-c", line.split("; ")[-2]], capture_output=True, text=True, check=True).stdout
-    assert printed == "MLflow: http://127.0.0.1:7001/#/experiments\n"
+    assert printed == "MLflow starts: open an address above in a browser\n"
+    assert "python -m dl4ia.tracking.mlflow" in commands
+
+
+def test_the_ui_of_a_demonstration_that_has_not_been_run_is_one_line(folder):
+    ended = make(folder, "demo-ui")
+    assert ended.returncode == 2
+    assert "no demonstration has been run here: make demo" in ended.stderr
 
 
 @pytest.mark.parametrize(("path", "anew"), [("/the/old/folder", True), (None, False)])
