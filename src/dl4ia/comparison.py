@@ -9,6 +9,7 @@ from dl4ia.analysis.families import chosen_pairs, pairs_table
 from dl4ia.analysis.tables import Result, results
 from dl4ia.base.errors import UserError
 from dl4ia.config import Params
+from dl4ia.report import formats
 from dl4ia.report import names as spelled
 from dl4ia.report.plots.overlay import overlay
 from dl4ia.runs.layout import Layout
@@ -61,7 +62,7 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
         "95 % interval": [f"[{low:+.4f}, {high:+.4f}]" for low, high in intervals],
         "runs": [f"{ours}, {theirs}" for ours, theirs in runs],
         "images": table["images"],
-        "p": [f"{value:.3g}" for value in table["adjusted_p"]],
+        "p": [formats.significance(value) for value in table["adjusted_p"]],
         "verdict": table["verdict"]
         + ["" if same else " (trained on other images)" for same in table["same_training_images"]],
     }

@@ -1,11 +1,11 @@
 """What a training, an evaluation or a study has resulted in, as a line for the terminal."""
 
-import math
 from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 from typing import TYPE_CHECKING
 
 from dl4ia.config import Study
+from dl4ia.report import formats, names
 from dl4ia.runs.results import ResultDirectory, left_chance_level
 from dl4ia.runs.study_directory import StudyDirectory
 from dl4ia.runs.train import Experiment
@@ -38,7 +38,7 @@ def _left_chance_level(row: "pd.Series[float]", task: Task) -> bool:
 def _reported(values: Mapping[str, float], task: Task) -> str:
     """Return the reported score on the first test set, if there is one."""
     value = values.get(task.headline_metric)
-    return "" if value is None else f"; reported: {spelled(task.test_sets[0])} {task.metric} {value:.3f}"
+    return "" if value is None else f"; reported: {names.part(task.test_sets[0])} {task.metric} {value:.3f}"
 
 
 def evaluated_line(name: str, result: ResultDirectory, reported: Mapping[str, float] | None = None) -> str:
@@ -52,12 +52,10 @@ def evaluated_line(name: str, result: ResultDirectory, reported: Mapping[str, fl
 
 def validated_line(name: str, result: ResultDirectory) -> str:
     """Return the validation score of a variant's runs in `results/`, to compare with; of training without any."""
-    record, table = result.record(), result.table("metrics")
-    trained, task = [run.seed for run in record.runs if run.trained], task_of(record.task)
-    scores = table[(table["metric"] == task.metric) & table["seed"].isin(trained)]
-    part = "validation" if (scores["part"] == "validation").any() else "train"
-    score = mean_sd(scores[scores["part"] == part]["value"].tolist())
-    return f"{name}, in results/: {part} {task.metric} {score} ({len(trained)} of {len(record.runs)} runs trained)"
+    runs, scores = result.record().runs, _scores(result)
+    part = "validation" if "validation" in scores else "train"
+    score = f"{part} {task_of(result.record().task).metric} {mean_sd(scores.get(part, []))}"
+    return f"{name}, in results/: {score} ({sum(run.trained for run in runs)} of {len(runs)} runs trained)"
 
 
 def searched_line(name: str, study: Study, directory: StudyDirectory) -> str:
@@ -72,26 +70,18 @@ def searched_line(name: str, study: Study, directory: StudyDirectory) -> str:
 
 def test_scores(result: ResultDirectory) -> dict[str, list[float]]:
     """Return the scores of the runs that trained, by name: `test A dice`, `test B dice`."""
+    task, scores = task_of(result.record().task), _scores(result)
+    return {f"{names.part(part)} {task.metric}": scores.get(part, []) for part in task.test_sets}
+
+
+def _scores(result: ResultDirectory) -> dict[str, list[float]]:
+    """Return the scores of the runs that trained, by part."""
     record, table = result.record(), result.table("metrics")
-    trained, task = [run.seed for run in record.runs if run.trained], task_of(record.task)
-    scores = table[(table["metric"] == task.metric) & table["seed"].isin(trained)]
-    parts = {f"{spelled(part)} {task.metric}": scores[scores["part"] == part] for part in task.test_sets}
-    return {name: rows["value"].tolist() for name, rows in parts.items()}
-
-
-def spelled(part: str) -> str:
-    """Return `test_a` as `test A`."""
-    name, *letters = part.split("_")
-    return " ".join([name, *map(str.upper, letters)])
+    trained = [run.seed for run in record.runs if run.trained]
+    rows = table[(table["metric"] == task_of(record.task).metric) & table["seed"].isin(trained)]
+    return {str(part): each["value"].tolist() for part, each in rows.groupby("part")}
 
 
 def mean_sd(values: Sequence[float]) -> str:
     """Return the mean, with the standard deviation if there are several values."""
-    return with_sd(mean(values) if values else math.nan, stdev(values) if len(values) > 1 else math.nan)
-
-
-def with_sd(center: float, sd: float) -> str:
-    """Return a mean and a standard deviation; either may be NaN, where there is none."""
-    if math.isnan(center):
-        return "–"
-    return f"{center:.3f}" + ("" if math.isnan(sd) else f" ± {sd:.3f}")
+    return formats.mean_sd(mean(values) if values else None, stdev(values) if len(values) > 1 else None)

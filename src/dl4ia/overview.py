@@ -5,7 +5,8 @@ from statistics import mean, stdev
 import pandas as pd
 
 from dl4ia.config import Params, Study
-from dl4ia.outcomes import test_scores, with_sd
+from dl4ia.outcomes import test_scores
+from dl4ia.report import formats
 from dl4ia.runs.layout import Layout
 from dl4ia.runs.run_directory import RunDirectory
 from dl4ia.runs.study_directory import StudyDirectory
@@ -77,7 +78,11 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     """Return the columns of `overview` as people read them."""
     scores = zip(table["kind"], table["metric"], table["mean"], table["sd"], strict=True)
     results = [
-        f"{metric} {with_sd(center, sd)}" if isinstance(metric, str) else "" if kind == "study" else "not evaluated"
+        f"{metric} {formats.mean_sd(center, sd)}"
+        if isinstance(metric, str)
+        else ""
+        if kind == "study"
+        else "not evaluated"
         for kind, metric, center, sd in scores
     ]
     names = {"kind": "", "done_here": "done here"}

@@ -81,8 +81,9 @@ def load_model(name: str) -> SavedModel:
 
 def _installed(task: str) -> Iterator[Path]:
     """Yield the folder of a task's champion that was installed with this package, outside of a working copy."""
-    files = distribution("dl4ia").files or ()
-    for file in () if Path("dvc.yaml").exists() else files:
+    if Path("dvc.yaml").exists():
+        return
+    for file in distribution("dl4ia").files or ():
         if file.parts[-3:] == ("models", task, "config.json"):
             yield Path(str(file.locate())).resolve().parent
 

@@ -88,7 +88,12 @@ def p_value(value: Pair | None) -> str:
     """Return the corrected p value of a test of enough runs."""
     if value is None or not value.enough:
         return NONE
-    return "< 0.001" if value.adjusted_p < 0.001 else f"{value.adjusted_p:.3f}"  # noqa: PLR2004
+    return significance(value.adjusted_p)
+
+
+def significance(p: float) -> str:
+    """Return a p value."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"  # noqa: PLR2004
 
 
 def share(value: Proportion) -> str:

@@ -1,4 +1,4 @@
-"""The page: values, sentences, charts and pictures set by a template."""
+"""The HTML report: values, sentences, charts and pictures set by a template."""
 
 import functools
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from dl4ia.report.html.study_charts import history, importances
 from dl4ia.report.plots.curves import limits
 
 _KINDS = {"examples": "Examples", "edges": "Errors at edges", "confusion": "Confusion matrix"}
-_PREVIEW_WIDTH = 820  # pixels: two a pixel of the page
+_PREVIEW_WIDTH = 820  # pixels: two for each on the screen
 
 
 def page(

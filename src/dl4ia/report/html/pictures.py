@@ -1,4 +1,4 @@
-"""Pictures inside a page."""
+"""Pictures inside the HTML report."""
 
 import base64
 import io

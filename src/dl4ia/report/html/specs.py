@@ -1,7 +1,7 @@
-"""What the charts of the page have in common: Vega-Lite specifications, as plain values that its script draws.
+"""What the charts of the HTML report have in common: Vega-Lite specifications, as plain values for its script.
 
-Data are text of comma-separated values, a third of the size of JSON. Colours of texts and grids are set by the page,
-which knows whether it is light or dark.
+Data are text of comma-separated values, a third of the size of JSON. Colours of texts and grids are set by the
+script, which knows whether it is light or dark.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ def data(table: pd.DataFrame) -> Spec:
 
 
 def layered(layers: list[Spec], height: int) -> Spec:
-    """Return a chart of layers, as wide as its place on the page and so many pixels high."""
+    """Return a chart of layers, as wide as its place and so many pixels high."""
     return {"width": "container", "height": height, "layer": layers}
 
 
