@@ -61,7 +61,7 @@ def parts(problem: Problem) -> Iterator[Row]:
     words = [sys.executable, "-m", "benchmarks.comparison.parts", problem.name]
     printed = [subprocess.check_output(words, stderr=subprocess.DEVNULL, text=True) for _ in range(ROUNDS)]  # noqa: S603
     measured = [json.loads(each) for each in printed]
-    what = f"part of a training, {problem.command} iterations"
+    what = f"part of a training, {problem.command} iterations on one thread"
     trainings = [each.pop("training") for each in measured]
     for name in measured[0]:
         yield Row.of(problem.name, what, name, [each[name] for each in measured], ours=trainings)

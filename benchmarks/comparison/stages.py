@@ -12,10 +12,9 @@ from pathlib import Path
 from benchmarks.comparison.commands import run
 from benchmarks.comparison.rows import Row
 from dl4ia import config
+from dl4ia.demo import PARAMS
 from dl4ia.runs.layout import Layout
 from dl4ia.stages import Pipeline
-
-_PARAMS = Path("pipeline/demo.yaml")
 
 
 def measure() -> Iterator[Row]:
@@ -34,7 +33,7 @@ def _work(folder: Path) -> dict[str, Callable[[], None]]:
     layout = Layout(folder)
 
     def pipeline() -> Pipeline:
-        return Pipeline(config.load(_PARAMS, folder), layout)
+        return Pipeline(config.load(PARAMS, folder), layout)
 
     def search() -> None:
         for study in pipeline().params.studies:
