@@ -76,7 +76,7 @@ test-all: test test-system ## run all tests
 torture: setup ## kill, starve and corrupt everything for real, and count what is lost
 	python -m tests.faults
 
-bench: setup ## measure trainings beside what a user would pick instead: 25 minutes on a quiet machine
+bench: setup ## measure trainings beside what a user would pick instead: 45 minutes on a quiet machine
 	python -m benchmarks.comparison
 
 bench-quick: setup ## compare the speed of trainings with that of REV: two minutes on a quiet machine (REV=HEAD)

@@ -1,7 +1,7 @@
 """`python -m benchmarks.comparison`, from the project's root, on a machine with nothing else to do.
 
 Trains the MNIST network, the Warwick network and a U-Net in all ways of `benchmarks/comparison/contenders`, and
-measures what is around a training and a search. Needs images in out/dataset and 12 GB of memory; 25 minutes on two
+measures what is around a training and a search. Needs images in out/dataset and 12 GB of memory; 45 minutes on two
 cores. Writes `results/benchmark.csv`, the tables of docs/performance.md and docs/benchmark.png. Ends in an error if
 something failed; the rest is written all the same.
 """

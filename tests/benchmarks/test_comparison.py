@@ -1,10 +1,11 @@
 """The comparison with other ways to train: what it writes from what was measured, and what it does with a failure."""
 
+import pandas as pd
 import pytest
 import torch
 
 from benchmarks.comparison import figure, page, rows, trainings
-from benchmarks.comparison.contenders import CONTENDERS, FLOOR, OURS, REPORT, Contender
+from benchmarks.comparison.contenders import CONTENDERS, FLOOR, OTHERS, OURS, REPORT, Contender
 from benchmarks.comparison.goals import goals
 from benchmarks.comparison.problems import PROBLEMS
 from benchmarks.comparison.rows import Row
@@ -67,6 +68,21 @@ def test_the_page_is_written_between_its_markers(tmp_path, monkeypatch):
         assert text.count("| mnist-cnn | convolution | 25.0% |") == 1
         assert text.count("the report's loop") > 1
     assert text.endswith("<!-- benchmark:end -->\n")
+
+
+def test_what_is_said_of_the_speed_is_what_was_measured():
+    table = pd.read_csv(rows.RESULT)
+    text = page.PAGE.read_text(encoding="utf-8")
+    assert page.goals_table(goals(table)) in text
+    assert page.benchmark_tables(table) in text
+    trained = table[table["what"].str.startswith("training")]
+    ratios = trained.pivot_table(index="task", columns="contender", values="ratio_to_ours")
+    listed, best = ratios[CONTENDERS[REPORT].title], ratios[[CONTENDERS[name].title for name in OTHERS]].min(axis=1)
+    cnn, small, unet = PROBLEMS
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert f"{listed[cnn]:.0f} times less than the report's loop on MNIST, and {listed[small]:.0f} times less" in readme
+    assert f"the best takes {best[cnn]:.1f} and {best[small]:.1f} times as long" in readme
+    assert f"into its convolutions, {best[unet]:.2f} times" in readme
 
 
 def test_the_figure_is_the_same_each_time(tmp_path):
