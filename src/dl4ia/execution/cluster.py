@@ -19,7 +19,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Generic, Self
 
-from distributed import Client, Event, Queue, get_worker
+from distributed import Client, Event, Queue, Status, get_worker
 from distributed.comm.core import CommClosedError
 from distributed.scheduler import KilledWorker
 
@@ -32,6 +32,7 @@ from dl4ia.execution.worker import picklable, set_up_torch
 _PATIENCE = 10  # seconds to wait for a scheduler that does not answer
 _PAUSE = 0.2  # seconds between two looks at what jobs have sent, and at whether a job should stop
 _UNREACHABLE = (OSError, CommClosedError, CancelledError)  # a TimeoutError is an OSError
+_ENDING = (Status.closing, Status.closed)  # of a worker, which then may get no answer any more
 _GPU = "GPU"  # the resource that a worker with a GPU is started with, by convention of Dask's users
 
 
@@ -269,8 +270,11 @@ class _Stop:
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def asked(self) -> bool:
-        """Return what was known a moment ago: this is called at every step of a training."""
-        return self._asked
+        """Return what was known a moment ago: this is called at every step of a training.
+
+        A worker that has lost its scheduler ends in half a minute, while asking that scheduler may take as long.
+        """
+        return self._asked or self._worker.status in _ENDING
 
     def __enter__(self) -> Self:
         self._thread.start()
