@@ -8,16 +8,17 @@ import pandas as pd
 from benchmarks.comparison.contenders import CONTENDERS, FLOOR, OTHERS, OURS, REPORT
 
 CNN, SEGMENTER = "mnist-cnn", "warwick-start"
-_TRAINING, _PART, _COMMAND, _TRIAL = "training", "part of a training", "command", "a trial"
+_TRAINING, _PART, _COMMAND = "training", "part of a training", "command"
 _BESIDE = (
     "checkpoints",
     "history and progress",
     "progress and tracking, CPU of the other process",
     "tracking after the end: model and pictures",
 )
+_START = "MLflow's start, once a command"
 _REPORT_AT_LEAST = {CNN: 100.0, SEGMENTER: 12.0}
 _GIGABYTES_AT_MOST = {CNN: 1.2, SEGMENTER: 1.0}
-_OTHERS_AT_LEAST, _FLOOR_AT_MOST, _BESIDE_AT_MOST, _HELP_AT_MOST, _DVC_AT_MOST = 1.5, 1.03, 0.02, 0.5, 1.5
+_OTHERS_AT_LEAST, _FLOOR_AT_MOST, _BESIDE_AT_MOST, _HELP_AT_MOST = 1.5, 1.03, 0.02, 0.5
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,11 @@ def _beside(table: pd.DataFrame) -> Iterator[Goal]:
     for task in table["task"].unique():
         rows = _rows(table, task, _PART)
         if set(_BESIDE) <= set(rows.index):
-            share = rows.loc[list(_BESIDE), "ratio_to_ours"].sum()
+            share, start = rows.loc[list(_BESIDE), "ratio_to_ours"].sum(), rows.loc[_START, "ratio_to_ours"]
             name = f"{task}: tracking, checkpoints and progress, share of a training"
-            yield Goal(name, f"≤ {_BESIDE_AT_MOST:.0%}", f"{share:.1%}", share <= _BESIDE_AT_MOST)
+            for measured, alone in ((share, ""), (share + start, " that is the only one of its command")):
+                met = bool(measured <= _BESIDE_AT_MOST)
+                yield Goal(name + alone, f"≤ {_BESIDE_AT_MOST:.0%}", f"{measured:.1%}", met)
 
 
 def _memory(table: pd.DataFrame) -> Iterator[Goal]:

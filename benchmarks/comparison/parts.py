@@ -43,7 +43,7 @@ def main(name: str) -> None:
 
 
 def _measured(jobs: list[Job], layout: Layout) -> Seconds:
-    connecting, last = _times(live, "_connected", time.thread_time), _times(live, "_update", time.thread_time)
+    connecting, updates = _times(live, "_connected", time.thread_time), _times(live, "_update", time.thread_time)
     before = _cpu()
     with RunBars() as bars, live.Live(layout) as tracking:
 
@@ -57,7 +57,7 @@ def _measured(jobs: list[Job], layout: Layout) -> Seconds:
         trained = LocalProcesses().run(train, jobs, observe)
         used = _cpu() - before
     seconds = {part: mean(each[part] for each in trained) for part in trained[0]}
-    first, second = last[-len(jobs) :]  # at the end of both: the first one imports what models need
+    first, second = updates[-len(jobs) :]  # at the end of both: the first one imports what models need
     seconds["progress and tracking, CPU of the other process"] = (used - sum(connecting)) / len(jobs)
     seconds["tracking after the end: model and pictures"] = second
     seconds["MLflow's start, once a command"] = sum(connecting) + first - second

@@ -77,12 +77,9 @@ def _state(directory: RunDirectory | StudyDirectory) -> str:
 def readable(table: pd.DataFrame) -> pd.DataFrame:
     """Return the columns of `overview` as people read them."""
     scores = zip(table["kind"], table["metric"], table["mean"], table["sd"], strict=True)
+    missing = {"study": ""}
     results = [
-        f"{metric} {formats.mean_sd(center, sd)}"
-        if isinstance(metric, str)
-        else ""
-        if kind == "study"
-        else "not evaluated"
+        f"{metric} {formats.mean_sd(center, sd)}" if isinstance(metric, str) else missing.get(kind, "not evaluated")
         for kind, metric, center, sd in scores
     ]
     names = {"kind": "", "done_here": "done here"}
