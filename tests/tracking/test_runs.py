@@ -119,6 +119,19 @@ def test_tables_and_pictures_of_the_evaluation_are_files_of_the_run(public, publ
     assert set(confusion["seed"]) == {0}
 
 
+def test_a_run_has_the_rows_of_its_seed_whatever_the_names_of_images(experiment):
+    path = experiment.layout.result(NAME).path / "images.csv"
+    table = pd.read_csv(path).query("seed == 0")
+    odd = table.assign(name=[f'a, "b"\n{number}\n0,c' for number in range(len(table))])
+    both = pd.concat([odd.assign(seed=1), odd])
+    path.write_text(both.to_csv(index=False).rstrip(), encoding="utf-8")
+    (record,) = RunView(experiment).records(final=True)
+    assert record.files["evaluation/images.csv"].decode() == odd.to_csv(index=False).rstrip()
+    path.write_text(odd.assign(seed=1).to_csv(index=False), encoding="utf-8")
+    (record,) = RunView(experiment).records(final=True)
+    assert record.files["evaluation/images.csv"].decode() == odd.head(0).to_csv(index=False)
+
+
 def test_a_point_has_the_timestamp_of_its_training(public, public_run):
     run, status = public_run, public.run(NAME, 0).status()
     history = client_of(public).get_metric_history(run.info.run_id, "curve/train_loss")

@@ -94,10 +94,11 @@ def curves(history: pd.DataFrame, started: float) -> pd.DataFrame:
     """Return the points of a history; curves are named so that they sort before all else, metrics before the rate."""
     names = {name: f"curve/{name.replace('/', '_')}" for name in history if "/" in str(name)}
     names["learning_rate"] = "schedule/learning_rate"
-    measured = "seconds" in history
+    columns = {name: column.to_numpy() for name, column in history.items()}
+    measured = "seconds" in columns
     left_out = {"seconds", "epoch"} if measured else set()
-    points = {names.get(name, name): history[name] for name in history if name not in left_out}
-    return pd.DataFrame({**points, "time": started + history["seconds"] if measured else started})
+    points = {names.get(name, name): values for name, values in columns.items() if name not in left_out}
+    return pd.DataFrame({**points, "time": started + columns["seconds"] if measured else started})
 
 
 def final_metrics(table: pd.DataFrame, task: "Task") -> dict[str, float]:

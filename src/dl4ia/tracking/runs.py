@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache, partial
 
@@ -22,6 +23,7 @@ from dl4ia.tracking.views import content_digest, data_tags, dataset_of, group_of
 
 _MODELS = "-files"  # what models take: a run that MLflow has with a model that takes arrays is sent again
 _TABLES = ("metrics", "images", "confusion")  # of the results that belong to single runs
+_ROW = re.compile(r'(?:[^"\n]+|"[^"]*")+\n?')  # of a CSV file: what is quoted may have several lines
 
 
 @dataclass(frozen=True)
@@ -194,19 +196,39 @@ def _results(
     return {}, {}
 
 
+@dataclass(frozen=True)
+class _Tables:
+    """The tables of a variant, which all its runs have in common: rows by seed, those of the files as text."""
+
+    metrics: dict[int, pd.DataFrame]
+    files: dict[str, dict[int, bytes]]
+    heads: dict[str, bytes]
+
+
 @lru_cache(1)
-def _tables(directory: ResultDirectory, versions: tuple[int, ...]) -> dict[str, pd.DataFrame]:  # noqa: ARG001
-    """Return the tables of a variant, which all its runs have in common; `versions` changes with the files."""
-    return {table: directory.table(table) for table in _TABLES}
+def _tables(directory: ResultDirectory, versions: tuple[int, ...]) -> _Tables:  # noqa: ARG001
+    """Return the tables of a variant, checked; `versions` changes with the files."""
+    checked = {name: directory.table(name) for name in _TABLES}
+    texts = {name: _ROW.findall((directory.path / f"{name}.csv").read_text(encoding="utf-8")) for name in _TABLES}
+    files = {name: _by_seed(rows, checked[name]) for name, (_, *rows) in texts.items()}
+    metrics = dict(iter(checked["metrics"].groupby("seed")))
+    return _Tables(metrics, files, {name: head.encode() for name, (head, *_) in texts.items()})
+
+
+def _by_seed(rows: list[str], table: pd.DataFrame) -> dict[int, bytes]:
+    """Return the rows of a table, as text, that belong to each seed."""
+    places = table.groupby("seed").indices
+    return {seed: "".join(rows[place] for place in of_seed).encode() for seed, of_seed in places.items()}
 
 
 def _evaluated(run: RunRecord, name: str, layout: Layout, task: Task) -> tuple[dict[str, float], dict[str, bytes]]:
     """Return the metrics of an evaluated run, and its tables and pictures by path."""
     directory = layout.result(name)
     paths = [directory.path / f"{table}.csv" for table in _TABLES]
-    versions = tuple(path.stat().st_mtime_ns for path in paths if path.exists())
-    tables = {table: rows[rows["seed"] == run.seed] for table, rows in _tables(directory, versions).items()}
-    files = {f"evaluation/{table}.csv": rows.to_csv(index=False).encode() for table, rows in tables.items()}
+    tables = _tables(directory, tuple(path.stat().st_mtime_ns for path in paths if path.exists()))
+    files = {f"evaluation/{each}.csv": tables.heads[each] + tables.files[each].get(run.seed, b"") for each in _TABLES}
     pictures = sorted((layout.evaluation(name) / f"seed-{run.seed}").glob("*.png"))
     files |= {f"evaluation/{picture.name}": picture.read_bytes() for picture in pictures}
-    return final_metrics(tables["metrics"], task) | {"trained": float(run.trained)}, files
+    rows = tables.metrics.get(run.seed)  # none of a run that diverged
+    metrics = {} if rows is None else final_metrics(rows, task)
+    return metrics | {"trained": float(run.trained)}, files
