@@ -6,6 +6,10 @@ the background, each other number an object. The objects of several images are o
 image, give its objects alone.
 """
 
+import math
+from collections.abc import Callable, Iterator
+from functools import cache
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -14,6 +18,7 @@ from scipy.ndimage import distance_transform_edt, find_objects
 OBJECT_COLUMNS = ["mask", "area", "dice", "hausdorff", "detected"]
 ObjectMask = NDArray[np.integer]
 _Box = tuple[slice, slice]
+_Boxes = dict[int, _Box]
 
 
 def match_objects(predicted: ObjectMask, annotated: ObjectMask) -> pd.DataFrame:
@@ -24,15 +29,24 @@ def match_objects(predicted: ObjectMask, annotated: ObjectMask) -> pd.DataFrame:
     the other mask is empty. `detected`, true of predicted objects alone: the overlap is at least half of the annotated
     object.
     """
-    rows = [
-        (name, *_beside_counterpart(each, objects, others), name == "predicted")
-        for name, objects, others in (("predicted", predicted, annotated), ("annotated", annotated, predicted))
-        for each in _numbers(objects)
-    ]
-    table = pd.DataFrame(rows, columns=["mask", "area", "overlap", "other_area", "hausdorff", "is_predicted"])
+    boxes, other_boxes = _boxes(predicted), _boxes(annotated)
+    overlaps = _overlaps(predicted, annotated)
+
+    @cache  # most counterparts are each other's
+    def distance(number: int, other: int) -> float:
+        box = _joint(boxes[number], other_boxes[other])
+        return _hausdorff(predicted[box] == number, annotated[box] == other)
+
+    def swapped(number: int, other: int) -> float:
+        return distance(other, number)
+
+    default = float(np.hypot(*predicted.shape))
+    rows = [("predicted", *row) for row in _beside_counterparts(boxes, other_boxes, overlaps, distance, default)]
+    rows += [("annotated", *row) for row in _beside_counterparts(other_boxes, boxes, overlaps.T, swapped, default)]
+    table = pd.DataFrame(rows, columns=["mask", "area", "overlap", "other_area", "hausdorff"])
     dice = 2 * table["overlap"] / (table["area"] + table["other_area"])
-    detected = table["is_predicted"] & (table["overlap"] > 0) & (2 * table["overlap"] >= table["other_area"])
-    return table.assign(dice=dice, detected=detected)[OBJECT_COLUMNS]
+    half = (table["overlap"] > 0) & (2 * table["overlap"] >= table["other_area"])
+    return table.assign(dice=dice, detected=half & (table["mask"] == "predicted"))[OBJECT_COLUMNS]
 
 
 def object_scores(objects: pd.DataFrame) -> dict[str, float]:
@@ -65,28 +79,58 @@ def _weighted(objects: pd.DataFrame, column: str) -> float:
     return float(sum(means) / 2)
 
 
-def _numbers(mask: ObjectMask) -> NDArray[np.integer]:
-    """Return the numbers of the objects of a mask."""
-    numbers = np.unique(mask)
-    return numbers[numbers > 0]
+def _boxes(mask: ObjectMask) -> _Boxes:
+    """Return where each object of a mask is, by its number."""
+    return {number: box for number, box in enumerate(find_objects(mask), start=1) if box is not None}
 
 
-def _beside_counterpart(number: int, objects: ObjectMask, others: ObjectMask) -> tuple[int, int, int, float]:
-    """Return area, overlap, area of the counterpart, and the Hausdorff distance to it or to the nearest object."""
-    pixels = objects == number
-    below, counts = np.unique(others[pixels], return_counts=True)
-    counts = np.where(below > 0, counts, 0)
-    best = int(np.argmax(counts))
-    if counts[best] > 0:
-        counterpart = others == below[best]
-        area, overlap = int(counterpart.sum()), int(counts[best])
-        return int(pixels.sum()), overlap, area, _hausdorff(pixels, counterpart)
-    distances = [_hausdorff(pixels, others == each) for each in _numbers(others)]
-    return int(pixels.sum()), 0, 0, min(distances, default=float(np.hypot(*others.shape)))
+def _overlaps(mask: ObjectMask, other: ObjectMask) -> NDArray[np.int64]:
+    """Return in how many pixels each number of one mask meets each of the other; 0 is the background."""
+    rows, columns = int(mask.max()) + 1, int(other.max()) + 1
+    pairs = mask.ravel().astype(np.int64) * columns + other.ravel()
+    return np.bincount(pairs, minlength=rows * columns).reshape(rows, columns)
+
+
+def _beside_counterparts(
+    boxes: _Boxes, others: _Boxes, overlaps: NDArray[np.int64], distance: Callable[[int, int], float], default: float
+) -> Iterator[tuple[int, int, int, float]]:
+    """Yield area, overlap, area of the counterpart, and the distance to it or to the nearest object, of each object."""
+    areas, other_areas = overlaps.sum(axis=1), overlaps.sum(axis=0)
+    for number, box in boxes.items():
+        shared = overlaps[number, 1:]
+        if shared.any():
+            best = int(shared.argmax()) + 1
+            yield int(areas[number]), int(overlaps[number, best]), int(other_areas[best]), distance(number, best)
+        else:
+            yield int(areas[number]), 0, 0, _nearest(number, box, others, distance, default)
+
+
+def _nearest(number: int, box: _Box, others: _Boxes, distance: Callable[[int, int], float], default: float) -> float:
+    """Return the smallest of the distances to all others, without computing those that cannot be."""
+    nearest = math.inf
+    for least, other in sorted((_at_least(box, each), other) for other, each in others.items()):
+        if least >= nearest:
+            break
+        nearest = min(nearest, distance(number, other))
+    return nearest if others else default
+
+
+def _at_least(box: _Box, other: _Box) -> int:
+    """Return a lower bound of the Hausdorff distance: an outermost pixel has no other pixel nearer than that side."""
+    sides = zip(box, other, strict=True)
+    return max(
+        int(abs(edge)) for side, beside in sides for edge in (side.start - beside.start, side.stop - beside.stop)
+    )
+
+
+def _joint(box: _Box, other: _Box) -> _Box:
+    rows, columns = (
+        slice(min(side.start, beside.start), max(side.stop, beside.stop))
+        for side, beside in zip(box, other, strict=True)
+    )
+    return rows, columns
 
 
 def _hausdorff(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
     """Return the largest distance from a pixel of either object to the nearest pixel of the other."""
-    box: _Box = find_objects((first | second).astype(np.uint8))[0]  # the rest of the image is in neither
-    first, second = first[box], second[box]
     return float(max(distance_transform_edt(~second)[first].max(), distance_transform_edt(~first)[second].max()))
