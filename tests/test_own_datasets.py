@@ -98,6 +98,8 @@ def test_both_kinds_are_trained_and_evaluated(done):
     assert summary["trained"].tolist() == [2, 1]
     pictures = {path.name for path in (done / "out/evaluation").glob("*/seed-*/*.png")}
     assert pictures >= {"confusion-test.png", "examples-test.png"}
+    layers = {path.parent.parent.name for path in (done / "out/evaluation").glob("*/seed-*/layers-test.png")}
+    assert layers == {"coins-unet"}
 
 
 def test_the_results_of_the_study_are_kept(done):

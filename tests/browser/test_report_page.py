@@ -134,17 +134,23 @@ def test_an_address_of_a_variant_opens_it(visit: Open) -> None:
     expect(variant.locator("summary")).to_be_in_viewport()
 
 
-def test_the_gallery_shows_one_kind_of_pictures_at_a_time(visit: Open) -> None:
-    page = visit("#mnist-gallery")
-    gallery = page.locator("#mnist ~ *, #mnist").locator(".gallery").first
-    choices = gallery.get_by_role("radio")
-    assert choices.count() == 2
-    for index in range(2):
-        choices.nth(index).check()
-        expect(gallery.locator("[data-kind]:visible")).to_have_count(1)
-        expect(gallery.locator("[data-kind]:visible")).to_have_attribute(
-            "data-kind", choices.nth(index).get_attribute("value") or ""
-        )
+@pytest.mark.parametrize(
+    ("task", "kinds"),
+    [
+        ("mnist", ["Examples", "Confusion matrix"]),
+        ("warwick", ["Overlay", "Stain", "Annotation", "Prediction", "Errors at edges", "Confusion matrix"]),
+    ],
+)
+def test_the_gallery_shows_one_kind_of_pictures_at_a_time(visit: Open, task: str, kinds: list[str]) -> None:
+    page = visit(f"#{task}-gallery")
+    gallery = page.locator(f".gallery:has([name=gallery-{task}])")
+    choices, shown = gallery.get_by_role("radio"), gallery.locator("[data-kind]:visible")
+    assert [choice.get_attribute("value") for choice in choices.all()] == kinds
+    for choice, kind in zip(choices.all(), kinds, strict=True):
+        choice.check()
+        expect(shown).to_have_count(1)
+        expect(shown).to_have_attribute("data-kind", kind)
+        expect(shown.get_by_role("img").first).to_be_visible()
 
 
 @pytest.mark.parametrize("fragment", ["", "#variant-warwick-combined"])

@@ -26,7 +26,8 @@ def test_every_stage_writes_what_it_promises(reproduced):
         for seed in seeds:
             run = ("config.json", "history.csv", "model.safetensors", "status.json")
             expected |= {f"out/runs/{name}/seed-{seed}/{file}" for file in run}
-            expected |= {f"out/evaluation/{name}/seed-{seed}/examples-test_{part}.png" for part in "ab"}
+            kinds = ("examples", "layers")
+            expected |= {f"out/evaluation/{name}/seed-{seed}/{kind}-test_{part}.png" for kind in kinds for part in "ab"}
     assert not expected - files
     assert "stand-in" in (reproduced.root / "report" / "report.md").read_text().lower()
     assert (pd.read_csv(reproduced.root / "results" / "trials.csv")["study"] == STUDY).sum() == TRIALS

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -13,6 +14,7 @@ from dl4ia.config import Params
 from dl4ia.report import main
 from dl4ia.report.collect import Report, collect
 from dl4ia.runs.layout import Layout
+from dl4ia.tasks.layers import Layers
 from tests.analysis.made_up import working_copy
 
 README = "# A title\n\n<!-- overview:begin -->\n<!-- overview:end -->\n\nMore text.\n"
@@ -78,6 +80,9 @@ def write_pictures(layout: Layout) -> None:
             folder = layout.evaluation(name) / f"seed-{seed}"
             folder.mkdir(parents=True, exist_ok=True)
             Image.new("L", (8, 8), color=len(name + kind)).save(folder / f"{kind}-{part}.png")
+    blank = np.zeros((2, 8, 8), dtype=np.uint8)
+    layers = Layers(("testA_1", "testA_2"), (0.5, 0.75), blank, blank > 0, blank > 0)
+    layers.save(layout.evaluation("glands-wide") / "seed-4" / "layers-test_a.png")
 
 
 @pytest.fixture

@@ -147,6 +147,15 @@ def test_results_of_the_stand_in_are_marked_and_stand_beside_no_reported_ones(cl
     assert "0.982, reproduced within 0.02" in clone.html  # of MNIST, which is real
 
 
+def test_segmentations_can_be_looked_at_a_layer_at_a_time(clone: Written, html: str, page: Page) -> None:
+    kinds = re.findall(r'name="gallery-warwick" value="(.*?)"', html)
+    assert kinds == ["Overlay", "Stain", "Annotation", "Prediction", "Confusion matrix"]
+    assert page.text.count("worst: testA_1, Dice 0.50") == 4
+    assert "glands-wide, seed 4, test A: annotated glands, white." in page.text
+    assert (clone.layout.report / "figures" / "layers-glands-wide-seed-4-test_a.png").exists()
+    assert "layers-" not in clone.text
+
+
 def test_every_chart_has_data_and_a_place_on_the_page(html: str) -> None:
     specs = charts(html)
     assert set(re.findall(r'data-chart="(.*?)"', html)) == set(specs)

@@ -97,7 +97,7 @@ def test_a_segmentation_network_is_measured_on_every_part(layout, short, name):
 def test_pictures_are_drawn_of_every_run_and_test_set(layout):
     for seed in (0, 1):
         names = {path.name for path in (layout.evaluation("warwick-start") / f"seed-{seed}").iterdir()}
-        kinds, parts = ("examples", "edges", "confusion"), ("test_a", "test_b")
+        kinds, parts = ("examples", "layers", "edges", "confusion"), ("test_a", "test_b")
         assert names == {f"{kind}-{part}.png" for kind in kinds for part in parts}
 
 

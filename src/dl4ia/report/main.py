@@ -27,7 +27,7 @@ from dl4ia.report.sources import write_sources
 from dl4ia.runs.layout import Layout
 from dl4ia.tasks.figures import save
 
-_KINDS = ("examples", "confusion")  # of pictures of single runs
+_KINDS = ("examples", "layers", "confusion")  # of pictures of single runs
 
 
 def write_report(params: Params, layout: Layout, notice: str = "") -> None:
@@ -55,8 +55,9 @@ def write_report(params: Params, layout: Layout, notice: str = "") -> None:
     _write_tables(report, layout)
     atomic_files.write(layout.report / "report.md", text.encode())
     atomic_files.write(layout.report / "index.html", html.encode())
+    layers = {name for names_of_task in pictures.values() for name in names_of_task if name.startswith("layers")}
     for path in folder.glob("*.png"):
-        if f"figures/{path.name})" not in text:
+        if path.name not in layers and f"figures/{path.name})" not in text:
             path.unlink()
     update_readme(layout)
 

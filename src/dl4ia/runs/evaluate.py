@@ -144,7 +144,7 @@ def evaluate(job: Job, context: Context) -> Evaluated:
     for done, (part, part_images) in enumerate(parts, start=1):
         of_members = [predictions(member, part_images, job.test_time) for member in job.members]
         log_probabilities = mean_log_probability([each.log_probabilities for each in of_members])
-        predicted = log_probabilities.argmax(dim=1)
+        predicted = log_probabilities.max(dim=1).indices  # `argmax` takes ten times as long for masks
         measured = evaluator.measure(part_images, log_probabilities, separation=job.separation)
         metrics |= {(part, name): measured.metrics[name] for name in task.measured if name in measured.metrics}
         if part == "train" and len(of_members) == 1:
@@ -159,6 +159,9 @@ def evaluate(job: Job, context: Context) -> Evaluated:
             save(confusion(counts[-1], task.classes, title), folder / f"confusion-{part}.png")
             for kind, picture in evaluator.pictures(part_images, predicted.numpy(), measured.images, title).items():
                 save(picture, folder / f"{kind}-{part}.png")
+            layers = evaluator.layers(part_images, predicted.numpy(), measured.images)
+            if layers is not None:
+                layers.save(folder / f"layers-{part}.png")
         context.emit((job.seed, done / len(parts)))
     return Evaluated(metrics, *(_joined(tables, job.seed) for tables in (images, counts, bins)))
 

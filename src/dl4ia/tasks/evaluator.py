@@ -9,6 +9,7 @@ import pandas as pd
 from torch import Tensor
 
 from dl4ia.data.imageset import ImageSet
+from dl4ia.tasks.layers import Layers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -55,6 +56,10 @@ class Evaluator(ABC):
         `predicted` are classes (n,) or (n, h, w), `table` is as in `Measured.images`.
         """
         return {"examples": self.draw_examples(self.examples(images, predicted, table), title)}
+
+    def layers(self, images: ImageSet, predicted: np.ndarray, table: pd.DataFrame) -> Layers | None:  # noqa: ARG002
+        """Return the examples of a part as layers of pixels, or None where a prediction is no mask."""
+        return None
 
     @abstractmethod
     def chosen(self, table: pd.DataFrame) -> tuple[np.ndarray, str]:

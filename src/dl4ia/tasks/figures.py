@@ -144,15 +144,28 @@ def edges(examples: Mapping[str, NDArray[np.generic]], width: int, title: str) -
 def overlay(
     channel: NDArray[np.generic], annotated: NDArray[np.generic], predicted: NDArray[np.generic]
 ) -> NDArray[np.float64]:
-    """Return a channel (h, w) as inverted grey RGB (h, w, 3), coloured where annotation and prediction differ."""
-    picture = np.repeat(_stretched(-channel.astype(np.float64))[..., None], 3, axis=2)
+    """Return a channel (h, w) as `displayed`, in RGB (h, w, 3), coloured where annotation and prediction differ."""
+    return marked(displayed(channel), annotated, predicted)
+
+
+def displayed(channel: NDArray[np.generic]) -> NDArray[np.float64]:
+    """Return a channel (h, w) as inverted grey values in [0, 1], without the extreme percent at both ends."""
+    return _stretched(-channel.astype(np.float64))
+
+
+def marked(
+    gray: NDArray[np.float64], annotated: NDArray[np.generic], predicted: NDArray[np.generic]
+) -> NDArray[np.float64]:
+    """Return grey values (h, w) as RGB (h, w, 3), coloured where annotation and prediction differ."""
+    picture = np.repeat(gray[..., None], 3, axis=2)
     actual, claimed = annotated.astype(bool), predicted.astype(bool)
     for where, colour in ((actual & ~claimed, MISSED), (~actual & claimed, FALSE_POSITIVE)):
-        picture[where] = _tinted(picture[where], colour)
+        picture[where] = tinted(picture[where], colour)
     return picture
 
 
-def _tinted(gray: NDArray[np.float64], colour: tuple[float, float, float]) -> NDArray[np.float64]:
+def tinted(gray: NDArray[np.float64], colour: tuple[float, float, float]) -> NDArray[np.float64]:
+    """Return grey values (..., 3) under a colour that lets tissue show through."""
     return (1 - _TINT) * gray + _TINT * np.array(colour)
 
 
@@ -167,7 +180,7 @@ def _legend(figure: Figure) -> None:
     tissue = np.full(3, 0.8)
     handles: list[Line2D | Patch] = [Line2D([], [], color="black", label="annotated outline")]
     for colour, label in ((MISSED, "missed"), (FALSE_POSITIVE, "predicted, not annotated")):
-        shade: ColorType = tuple(_tinted(tissue, colour).tolist())
+        shade: ColorType = tuple(tinted(tissue, colour).tolist())
         handles.append(Patch(color=shade, label=label))
     handles.append(Patch(color="0.8", label="grey: first channel, inverted"))
     figure.legend(handles=handles, loc="outside lower center", ncols=4)

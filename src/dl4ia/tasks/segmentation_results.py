@@ -15,6 +15,7 @@ from dl4ia.metrics.objects import object_scores
 from dl4ia.tasks.evaluator import Evaluator, Examples, Measured
 from dl4ia.tasks.figures import edges, segmentations
 from dl4ia.tasks.gland_objects import matched_objects
+from dl4ia.tasks.layers import Layers
 
 _EXTREMES = 4  # worst and best segmentations in a picture, each
 _EDGES = 4  # images in a picture of edges
@@ -28,7 +29,7 @@ class SegmentationEvaluator(Evaluator):
 
     def measure(self, images: ImageSet, log_probabilities: Tensor, *, separation: float | None = None) -> Measured:
         """Return metrics as means over images and over all pixels (`_pooled`), and those of each image."""
-        masks, predicted = torch.from_numpy(images.targets).long(), log_probabilities.argmax(dim=1)
+        masks, predicted = torch.from_numpy(images.targets).long(), log_probabilities.max(dim=1).indices
         counts = metrics.count(predicted, masks)
         pooled = metrics.pooled(counts)
         each = {name: measure(counts).double() for name, measure in _OF_IMAGES.items()}
@@ -73,6 +74,10 @@ class SegmentationEvaluator(Evaluator):
             "score": table["boundary_dice"].to_numpy()[indices],
         }
         return super().pictures(images, predicted, table, title) | {"edges": edges(shown, WIDTH, title)}
+
+    def layers(self, images: ImageSet, predicted: np.ndarray, table: pd.DataFrame) -> Layers:
+        """Return the first channel, annotations and predictions of the examples."""
+        return Layers.of(self.examples(images, predicted, table))
 
     def draw_examples(self, examples: Examples, title: str) -> Figure:
         """Draw predictions and masks over the first channel."""

@@ -13,6 +13,7 @@ from dl4ia.report import names, render
 from dl4ia.report.collect import Report, TaskReport, VariantReport
 from dl4ia.report.headlines import headlines, leader
 from dl4ia.report.html.curve_charts import losses, scores_over_time, validation
+from dl4ia.report.html.gallery import gallery
 from dl4ia.report.html.inline import inline
 from dl4ia.report.html.pictures import Picture, picture, preview
 from dl4ia.report.html.score_chart import scores
@@ -20,7 +21,6 @@ from dl4ia.report.html.specs import Spec
 from dl4ia.report.html.study_charts import history, importances
 from dl4ia.report.plots.curves import limits
 
-_KINDS = {"examples": "Examples", "edges": "Errors at edges", "confusion": "Confusion matrix"}
 _PREVIEW_WIDTH = 820  # pixels: two for each on the screen
 
 
@@ -41,7 +41,7 @@ def page(
         headlines=headlines(report),
         charts=_charts(report),
         key_variants=key_variants,
-        galleries={task.task.name: _gallery(pictures[task.task.name], figures) for task in report.tasks},
+        galleries={task.task.name: gallery(pictures[task.task.name], figures) for task in report.tasks},
         previews={task.task.name: _preview(pictures[task.task.name], figures) for task in report.tasks},
         study_pictures=study_pictures,
         figure=functools.partial(_picture, figures),
@@ -101,24 +101,6 @@ def _charts(report: Report) -> dict[str, Spec]:
         if search.importances:
             specs[f"importances-{search.name}"] = importances(search)
     return specs
-
-
-def _gallery(files_of_runs: Sequence[str], figures: Path) -> dict[str, list[tuple[str, Picture]]]:
-    """Return the pictures of single runs by kind, each with the run that it is of."""
-    gallery: dict[str, list[tuple[str, Picture]]] = {}
-    for kind, title in _KINDS.items():
-        for name in files_of_runs:
-            if name.startswith(f"{kind}-"):
-                run = _run(name.removeprefix(f"{kind}-").removesuffix(".png"))
-                gallery.setdefault(title, []).append((run, picture(figures / name, f"{title} of {run}")))
-    return gallery
-
-
-def _run(name: str) -> str:
-    """Return `unet, seed 0, test A` for `unet-seed-0-test_a`."""
-    variant, _, rest = name.rpartition("-seed-")
-    seed, _, part = rest.partition("-")
-    return f"{variant}, seed {seed}, {names.part(part)}"
 
 
 def _preview(files_of_runs: Sequence[str], figures: Path) -> Picture | None:

@@ -5,6 +5,8 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 
@@ -29,6 +31,11 @@ def preview(path: Path, alternative: str, width: int) -> Picture:
     with Image.open(path) as image:
         size = (width, max(1, round(image.height * width / image.width)))
         return _webp(image.convert("RGB").resize(size, Image.Resampling.LANCZOS), alternative, lossless=False)
+
+
+def pixels(values: NDArray[np.uint8], alternative: str) -> Picture:
+    """Return grey (h, w) or RGB (h, w, 3) values as a picture with every pixel as it is."""
+    return _webp(Image.fromarray(values).convert("RGB"), alternative, lossless=True)
 
 
 def _webp(image: Image.Image, alternative: str, *, lossless: bool) -> Picture:

@@ -23,14 +23,18 @@ _LEVEL = 6  # letters of names that fit side by side below a matrix
 
 def segmentations(examples: Mapping[str, NDArray[np.generic]], title: str) -> Figure:
     """Draw the worst and best segmentations over the brightness of pictures; see `tasks.figures.segmentations`."""
-    images = examples["images"]
-    stained = images.shape[1] == _STAINS
-    shown = {**examples, "images": images if stained else -_brightness(images), "names": _short_names(examples)}
-    figure = figures.segmentations(shown, title)
-    if not stained:
+    figure = figures.segmentations(as_taken(examples), title)
+    if not _stained(examples):
         figure.legends[0].get_texts()[-1].set_text("grey: the image")
     figure.set_figwidth(max(figure.get_figwidth(), _WIDTH))
     return figure
+
+
+def as_taken(examples: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+    """Return examples with images that are drawn as bright as they were taken, and short names."""
+    images = examples["images"]
+    drawn = images if _stained(examples) else -_brightness(images)
+    return {**examples, "images": drawn, "names": _short_names(examples)}
 
 
 def mistakes(examples: Mapping[str, NDArray[np.generic]], classes: Sequence[str], title: str) -> Figure:
@@ -53,6 +57,10 @@ def confusion(actual: NDArray[np.uint8], predicted: NDArray[np.int64], classes: 
         figure.axes[0].set_xticks(range(len(classes)), classes, rotation=30, ha="right", rotation_mode="anchor")
         figure.axes[0].set_yticks(range(len(classes)), classes, rotation=0)
     return figure
+
+
+def _stained(examples: Mapping[str, NDArray[np.generic]]) -> bool:
+    return bool(examples["images"].shape[1] == _STAINS)
 
 
 def _brightness(images: NDArray[np.generic]) -> NDArray[np.float64]:

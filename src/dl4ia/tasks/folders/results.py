@@ -10,7 +10,8 @@ from torch import Tensor
 from dl4ia.data.imageset import ImageSet
 from dl4ia.tasks.classification_results import ClassificationEvaluator
 from dl4ia.tasks.evaluator import Evaluator, Examples, Measured
-from dl4ia.tasks.folders.figures import confusion, mistakes, segmentations
+from dl4ia.tasks.folders.figures import as_taken, confusion, mistakes, segmentations
+from dl4ia.tasks.layers import Layers
 from dl4ia.tasks.segmentation_results import SegmentationEvaluator
 
 _EXTREMES = 4  # worst and best segmentations in a picture, each
@@ -37,6 +38,10 @@ class MaskEvaluator(SegmentationEvaluator):
     def pictures(self, images: ImageSet, predicted: np.ndarray, table: pd.DataFrame, title: str) -> dict[str, Figure]:
         """Return examples alone."""
         return Evaluator.pictures(self, images, predicted, table, title)
+
+    def layers(self, images: ImageSet, predicted: np.ndarray, table: pd.DataFrame) -> Layers:
+        """Return the brightness, annotations and predictions of the examples."""
+        return Layers.of(as_taken(self.examples(images, predicted, table)))
 
     def draw_examples(self, examples: Examples, title: str) -> Figure:
         """Draw predictions and masks over the picture."""
