@@ -1,7 +1,12 @@
 """`make demo`."""
 
+import os
+import subprocess
+import sys
+
 import pandas as pd
 import pytest
+from PIL import Image
 
 from dl4ia import config
 from dl4ia.demo import PARAMS
@@ -19,6 +24,14 @@ def test_the_demonstration_is_small_and_has_a_piece_of_everything(params):
     (best,) = params.searched.values()
     assert best.split("/")[2] in params.studies
     assert params.ensembles
+
+
+def test_there_is_tissue_to_predict_without_data_and_network_on_a_new_machine(tmp_path):
+    code = "from pathlib import Path; from dl4ia.demo import tissue; print(tissue(Path('data')))"
+    variables = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT / "src")}
+    path = subprocess.check_output([sys.executable, "-c", code], cwd=tmp_path, env=variables, text=True).strip()
+    with Image.open(tmp_path / path) as image:
+        assert (image.format, image.mode, image.size) == ("PNG", "RGB", (512, 512))
 
 
 @pytest.mark.system

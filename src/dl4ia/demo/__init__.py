@@ -42,19 +42,23 @@ def _pipeline() -> Pipeline:
 
 def _show_doors(pipeline: Pipeline) -> None:
     program = Path(".venv/bin/dl4ia")
-    command = f"{program if program.exists() else 'dl4ia'} predict {_tissue(pipeline)} --out {_LAYOUT.root}/predictions"
+    command = (
+        f"{program if program.exists() else 'dl4ia'} predict {tissue(pipeline.data)} --out {_LAYOUT.root}/predictions"
+    )
     print(f"the report:   {_LAYOUT.report / 'index.html'} (open it in a browser)")  # noqa: T201
     print("runs, trials: `make demo-ui` (MLflow), `make demo-dashboard` (Optuna)")  # noqa: T201
     print(f"a prediction: `{command}`")  # noqa: T201
 
 
-def _tissue(pipeline: Pipeline) -> Path:
-    """Return a picture of tissue: of the published ones, else scikit-image's, which has another stain."""
-    published = sorted((pipeline.data / "warwick").rglob("testA_1.bmp"))
+def tissue(data: Path) -> Path:
+    """Return a picture of tissue: of the published ones in `data`, else scikit-image's, which has another stain."""
+    published = sorted((data / "warwick").rglob("testA_1.bmp"))
     if published:
         return published[0]
-    from skimage.data import data_dir  # noqa: PLC0415
+    from PIL import Image  # noqa: PLC0415
+    from skimage.data import immunohistochemistry  # noqa: PLC0415
 
     sample = _LAYOUT.root / "tissue.png"
-    atomic_files.write(sample, (Path(data_dir) / "ihc.png").read_bytes())
+    with atomic_files.replacing(sample) as file:
+        Image.fromarray(immunohistochemistry()).save(file, format="PNG")
     return sample
