@@ -4,12 +4,13 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks.comparison import figure, page, rows, trainings
+from benchmarks.comparison import figure, page, rows, stages, trainings
 from benchmarks.comparison.contenders import CONTENDERS, FLOOR, OTHERS, OURS, REPORT, Contender
 from benchmarks.comparison.goals import goals
 from benchmarks.comparison.problems import PROBLEMS
 from benchmarks.comparison.rows import Row
 from benchmarks.quick import line
+from dl4ia import config
 from dl4ia.runs.experiment import network_of
 from dl4ia.tasks.figures import save
 from tests.conftest import ROOT
@@ -112,3 +113,23 @@ def test_revisions_are_compared_by_the_ratio_of_each_round():
     text = line("mnist-cnn", [(1.0, 2.0), (1.1, 2.0), (10.0, 20.0), (4.5, 10.0)], "HEAD~1")
     assert "ratio 0.500 [0.450, 0.550], 4 rounds" in text
     assert line("new", [(1.0, 0.0)], "HEAD~1") == "new: not in HEAD~1"
+
+
+def test_what_a_reproduction_takes_is_the_sum_of_its_records_on_the_cores(tmp_path, monkeypatch):
+    monkeypatch.setattr(stages, "cpu_count", lambda: 2)
+    (tmp_path / "runs.csv").write_text(
+        "variant,device,threads,seconds\n"
+        "mnist-cnn,cpu,1,10\nwarwick-start,cpu,2,30\n"
+        "warwick-start,cuda,1,500\nmnist-best,cpu,1,500\n"  # on a GPU; of another group
+    )
+    (tmp_path / "trials.csv").write_text("study,seconds\nlambda,20\nlambda,\nunet,500\n")
+    measured = {row.contender: row.median_seconds for row in stages.recorded(config.load(), tmp_path)}
+    assert measured == {"search": 10, "train": 35, "search and train": 45}
+
+
+def test_the_stages_of_a_short_reproduction_are_those_of_its_experiments():
+    params = stages.shortened(config.load())
+    assert {"mnist-cnn", "warwick-combined", "warwick-searched"} <= set(params.variants)
+    assert set(params.studies) == {"lambda", "widths", "joint"}
+    assert {row.settings.iterations for row in params.variants.values()} == {20}
+    assert {(row.trials, row.iterations) for row in params.studies.values()} == {(2, 20)}
