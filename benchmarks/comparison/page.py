@@ -11,6 +11,7 @@ from dl4ia.base import atomic_files
 
 PAGE = Path("docs/performance.md")
 _FIGURE = "![Seconds of training by other means](benchmark.png)"
+_FOUR_DIGITS = 1000  # from here on three would need an exponent
 _COLUMNS = {
     "what": "", "contender": "", "median_seconds": "seconds", "range": "smallest to largest",
     "ratio_to_ours": "ratio to ours", "accuracy": "validation score", "memory_gb": "memory, GB", "repeats": "n",
@@ -56,7 +57,7 @@ def _range(row: pd.Series) -> str:
 
 def _cell(value: object) -> str:
     if isinstance(value, float):
-        return "" if pd.isna(value) else f"{value:.3g}"
+        return "" if pd.isna(value) else f"{value:.3g}" if value < _FOUR_DIGITS else f"{value:.0f}"
     return str(value)
 
 
