@@ -9,10 +9,11 @@ import pandas as pd
 from torch import Tensor
 
 from dl4ia.data.imageset import ImageSet
-from dl4ia.tasks.layers import Layers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from dl4ia.tasks.layers import Layers
 
 Examples = dict[str, np.ndarray]  # names, images, targets, predictions and score of some images
 
@@ -57,7 +58,7 @@ class Evaluator(ABC):
         """
         return {"examples": self.draw_examples(self.examples(images, predicted, table), title)}
 
-    def layers(self, images: ImageSet, predicted: np.ndarray, table: pd.DataFrame) -> Layers | None:  # noqa: ARG002
+    def layers(self, images: ImageSet, predicted: np.ndarray, table: pd.DataFrame) -> "Layers | None":  # noqa: ARG002
         """Return the examples of a part as layers of pixels, or None where a prediction is no mask."""
         return None
 
