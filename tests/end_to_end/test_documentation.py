@@ -35,6 +35,7 @@ ELSEWHERE = {
     "make test-gpu": "python -m pytest -m gpu",
     "make torture": "python -m tests.faults",
     "make lint": "ruff check",
+    "make bench": "python -m benchmarks.comparison",
     "make same REV=HEAD": "python -m pipeline.same",
 }
 SERVERS = {"make ui": "http://127.0.0.1:5000", "make dashboard": "http://127.0.0.1:8080"}
