@@ -1,5 +1,7 @@
 import base64
 import io
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +10,10 @@ from PIL import Image
 
 from dl4ia.report.html.gallery import Kind, gallery
 from dl4ia.report.html.pictures import Picture
+from dl4ia.tasks import Task, task_of
 from dl4ia.tasks.layers import Layers
 
+WARWICK = task_of("warwick")
 MISSED, ADDED = (6, 6), (1, 1)  # pixels
 
 
@@ -33,8 +37,8 @@ def pixels(picture: Picture) -> np.ndarray:
         return np.asarray(image.convert("RGB")).astype(int)
 
 
-def shown(figures: Path) -> dict[str, Kind]:
-    return {kind.title: kind for kind in gallery([path.name for path in sorted(figures.iterdir())], figures)}
+def shown(figures: Path, task: Task = WARWICK) -> dict[str, Kind]:
+    return {kind.title: kind for kind in gallery([path.name for path in sorted(figures.iterdir())], figures, task)}
 
 
 def test_layers_take_the_place_of_the_drawn_examples(figures: Path) -> None:
@@ -70,3 +74,13 @@ def test_the_overlay_colours_errors_and_outlines_what_is_annotated(figures: Path
     assert (best[at["missed"]] == 200).all()
     assert (best[6, 6:] == 0).all()  # the upper border of the annotation, a third of a pixel thick
     assert (best[7:, 7:] == 200).all()  # beyond the image there is no border
+
+
+def test_images_of_other_tasks_are_not_called_stains_or_glands(figures: Path) -> None:
+    task = copy(WARWICK)
+    task.signature, task.classes = replace(WARWICK.signature, channels=3), ("background", "coin")
+    notes = {title: kind.note for title, kind in shown(figures, task).items() if kind.small}
+    assert list(notes) == ["Overlay", "Image", "Annotation", "Prediction"]
+    assert notes["Image"] == "unet, seed 1, test A: the brightness of the images."
+    assert notes["Annotation"] == "unet, seed 1, test A: coin, as annotated, white."
+    assert not [note for note in notes.values() if "gland" in note or "stain" in note]

@@ -151,7 +151,7 @@ def test_segmentations_can_be_looked_at_a_layer_at_a_time(clone: Written, html: 
     kinds = re.findall(r'name="gallery-warwick" value="(.*?)"', html)
     assert kinds == ["Overlay", "Stain", "Annotation", "Prediction", "Confusion matrix"]
     assert page.text.count("worst: testA_1, Dice 0.50") == 4
-    assert "glands-wide, seed 4, test A: annotated glands, white." in page.text
+    assert "glands-wide, seed 4, test A: gland, as annotated, white." in page.text
     assert (clone.layout.report / "figures" / "layers-glands-wide-seed-4-test_a.png").exists()
     assert "layers-" not in clone.text
 

@@ -49,7 +49,7 @@ def test_a_fresh_clone_without_data_or_weights_writes_the_same_files(tmp_path: P
 
 def test_every_figure_that_the_report_shows_is_there_and_no_other(written: Written) -> None:
     shown = set(re.findall(r"\]\(figures/(.*?)\)", written.text))
-    layers = {"layers-glands-wide-seed-4-test_a.png"}  # of the gallery of the page
+    layers = {"layers-glands-wide-seed-4-test_a.png"}  # of the gallery in the HTML report
     assert shown | layers == {path.name for path in (written.layout.report / "figures").iterdir()}
     assert {
         "comparison-mnist.png",

@@ -1,4 +1,4 @@
-"""The pictures of single runs on the page, a kind at a time: the layers of examples, edges, confusion matrices."""
+"""Pictures of runs in the HTML report, one kind at a time: layers of examples, errors at edges, confusion matrices."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,11 +10,13 @@ from scipy.ndimage import binary_erosion
 
 from dl4ia.report import formats, names
 from dl4ia.report.html.pictures import Picture, picture, pixels
+from dl4ia.tasks import Task
 from dl4ia.tasks.figures import marked
 from dl4ia.tasks.layers import Layers
 
 _KINDS = {"examples": "Examples", "edges": "Errors at edges", "confusion": "Confusion matrix"}
 _LAYERS = "layers"
+_STAINS = 2  # channels: of such images the first is drawn, of others the brightness
 _ENLARGED = 3  # times, each way: so that outlines are thin
 _WHITE = 255
 
@@ -32,9 +34,9 @@ class Kind:
     small: bool = False
 
 
-def gallery(files_of_runs: Sequence[str], figures: Path) -> list[Kind]:
-    """Return the kinds of pictures that are in the folder `figures`; layers take the place of the drawn examples."""
-    kinds = [kind for name in files_of_runs if _is(name, _LAYERS) for kind in _layers(figures / name)]
+def gallery(files_of_runs: Sequence[str], figures: Path, task: Task) -> list[Kind]:
+    """Return the kinds of pictures of a task in the folder `figures`; layers take the place of the drawn examples."""
+    kinds = [kind for name in files_of_runs if _is(name, _LAYERS) for kind in _layers(figures / name, task)]
     for kind, title in _KINDS.items():
         of_kind = [name for name in files_of_runs if _is(name, kind)]
         if of_kind and not (kinds and kind == "examples"):
@@ -56,7 +58,7 @@ def _run(name: str) -> str:
     return f"{variant}, seed {seed}, {names.part(part)}"
 
 
-def _layers(path: Path) -> Iterator[Kind]:
+def _layers(path: Path, task: Task) -> Iterator[Kind]:
     """Yield the layers of the examples of a run, each as a kind of pictures of the same images."""
     layers = Layers.load(path)
     half = len(layers.names) // 2
@@ -64,12 +66,15 @@ def _layers(path: Path) -> Iterator[Kind]:
         f"{'best' if index >= half else 'worst'}: {name}, Dice {formats.number(score, 2)}"
         for index, (name, score) in enumerate(zip(layers.names, layers.scores, strict=True))
     ]
+    image = ("Image", "the brightness of the images")
+    if task.signature.channels == _STAINS:
+        image = ("Stain", "the first channel of the network's input, darker where there is more of it")
     overlays = map(_overlay, layers.tissue, layers.annotated, layers.predicted)
     shown: dict[str, tuple[str, Iterable[NDArray[np.uint8]]]] = {
         "Overlay": ("missed orange, added blue, the annotated outline black", overlays),
-        "Stain": ("the first channel of the network's input, darker where there is more of it", layers.tissue),
-        "Annotation": ("annotated glands, white", map(_mask, layers.annotated)),
-        "Prediction": ("predicted glands, white", map(_mask, layers.predicted)),
+        image[0]: (image[1], layers.tissue),
+        "Annotation": (f"{task.classes[1]}, as annotated, white", map(_mask, layers.annotated)),
+        "Prediction": (f"{task.classes[1]}, as predicted, white", map(_mask, layers.predicted)),
     }
     for title, (note, drawn) in shown.items():
         pictures = [pixels(values, f"{title} of {name}") for name, values in zip(layers.names, drawn, strict=True)]

@@ -41,7 +41,7 @@ def page(
         headlines=headlines(report),
         charts=_charts(report),
         key_variants=key_variants,
-        galleries={task.task.name: gallery(pictures[task.task.name], figures) for task in report.tasks},
+        galleries={task.task.name: gallery(pictures[task.task.name], figures, task.task) for task in report.tasks},
         previews={task.task.name: _preview(pictures[task.task.name], figures) for task in report.tasks},
         study_pictures=study_pictures,
         figure=functools.partial(_picture, figures),
