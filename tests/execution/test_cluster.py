@@ -1,10 +1,12 @@
 """What is particular to a Dask cluster: its machines may differ, and any of them may disappear."""
 
+import gc
 import os
 import shutil
 import subprocess
 import sys
 
+import distributed.utils
 import pytest
 
 import dl4ia.execution.cluster
@@ -107,6 +109,20 @@ class TestWhatCannotWork:
     def test_an_address_that_is_none(self):
         with pytest.raises(RunError, match=r"^scheduler 'http//somewhere': expected an address such as tcp://"):
             DaskCluster("http//somewhere")
+
+    def test_an_address_that_is_none_leaves_no_connection_that_the_next_one_waits_for(self, no_worker, monkeypatch):
+        """Dask closes a connection when it is freed: in the thread that starts the next one, both would wait."""
+        start = distributed.utils.asyncio_run
+
+        def free_first(*args, **options):
+            gc.collect()
+            return start(*args, **options)
+
+        with pytest.raises(RunError, match="expected an address"):
+            DaskCluster("http//somewhere")
+        monkeypatch.setattr(distributed.utils, "asyncio_run", free_first)
+        with pytest.raises(RunError, match="^no worker has joined"):
+            DaskCluster(no_worker.address)
 
     def test_no_worker(self, no_worker):
         with pytest.raises(RunError, match=r"^no worker has joined the scheduler at tcp://.*: `dask worker tcp://"):

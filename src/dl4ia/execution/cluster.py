@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Generic, Self
 
 from distributed import Client, Event, Queue, Status, get_worker
+from distributed.comm.addressing import get_address_host_port
 from distributed.comm.core import CommClosedError
 from distributed.scheduler import KilledWorker
 
@@ -123,9 +124,12 @@ class DaskCluster:
 
 def _connected(address: str) -> Client:
     try:
-        return Client(address, timeout=_PATIENCE, set_as_default=False)
+        get_address_host_port(
+            address
+        )  # a Client that fails for that closes whenever it is freed, and may wait for itself
     except ValueError as error:
         raise RunError(f"scheduler {address!r}: expected an address such as tcp://host:8786") from error
+    return Client(address, timeout=_PATIENCE, set_as_default=False)
 
 
 def _versions(found: dict[str, Any]) -> dict[str, str]:
