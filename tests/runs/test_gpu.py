@@ -2,13 +2,18 @@
 
 import pytest
 import torch
+from torch import nn
 
 from dl4ia.base.errors import StoppedError
+from dl4ia.data.augmentation import AUGMENTATIONS
 from dl4ia.execution.local import LocalProcesses
 from dl4ia.runs.experiment import Standardizer, fit_network
 from dl4ia.runs.train import Experiment, train_all
+from dl4ia.training import loop
 from dl4ia.training.callbacks import Callback
 from dl4ia.training.checkpoint import Checkpointer
+from dl4ia.training.cuda_graph import CudaGraph
+from dl4ia.training.losses import LOSSES
 from tests.conftest import shortened
 
 pytestmark = pytest.mark.gpu
@@ -85,3 +90,63 @@ def test_workers_train_on_it_and_say_so(params, layout):
     experiments = [Experiment("mnist-fc", shortened(params.variant("mnist-fc")), seed, layout) for seed in range(2)]
     train_all(experiments, LocalProcesses(2), lambda _: None)
     assert {experiment.run.status().device for experiment in experiments} == {torch.cuda.get_device_name()}
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    """Whether the iterations of each training that follows were recorded, once it has ended."""
+    graphs = []
+
+    def recording(compute):
+        graphs.append(CudaGraph(compute))
+        return graphs[-1]
+
+    monkeypatch.setattr(loop, "CudaGraph", recording)
+    return lambda: [graph.recorded for graph in graphs]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_iterations_of_every_network_are_recorded(params, layout, recorded, name):
+    fit(layout, shortened(params.variant(name), iterations=10), "cuda")
+    assert recorded() == [True]
+
+
+def test_recorded_iterations_are_the_same_to_the_bit(params, layout, recorded, monkeypatch):
+    rich = {
+        "max_gradient_norm": 1.0, "ema_decay": 0.9,
+        "loss": LOSSES["cross-entropy-dice"].model_validate({"kind": "cross-entropy-dice"}),
+        "augmentation": [
+            AUGMENTATIONS["quarter-turns"].model_validate({"kind": "quarter-turns"}),
+            AUGMENTATIONS["affine"].model_validate({"kind": "affine", "degrees": 180, "scale": 0.2}),
+            AUGMENTATIONS["elastic"].model_validate({"kind": "elastic", "strength": 4, "smoothness": 32}),
+            AUGMENTATIONS["stain-jitter"].model_validate({"kind": "stain-jitter", "scale": 0.2, "shift": 0.8}),
+        ],
+    }  # fmt: skip
+    variant = shortened(params.variant("warwick-unet"), iterations=30, evaluate_every=10, **rich)
+    replayed, called = Curve(), Curve()
+    expected = weights(fit(layout, variant, "cuda", replayed))
+    assert recorded() == [True]
+    monkeypatch.setattr(loop, "CudaGraph", lambda compute: compute)
+    actual = weights(fit(layout, variant, "cuda", called))
+    assert replayed.losses == called.losses
+    assert all(torch.equal(expected[name], actual[name]) for name in expected)
+
+
+class Sceptical(nn.Sequential):
+    """A network that looks at a value on the way, so that Python can decide what comes next."""
+
+    def forward(self, images):
+        logits = super().forward(images)
+        return logits if float(logits.detach().square().sum()) > 0 else -logits
+
+
+def test_a_network_that_cannot_be_recorded_is_trained_all_the_same(params, layout, recorded, monkeypatch):
+    variant = shortened(params.variant("mnist-fc"), iterations=10, evaluate_every=5)
+    plain, sceptical = Curve(), Curve()
+    expected = weights(fit(layout, variant, "cuda", plain))
+    build = type(variant.settings.network).build
+    monkeypatch.setattr(type(variant.settings.network), "build", lambda *given: Sceptical(build(*given)))
+    actual = weights(fit(layout, variant, "cuda", sceptical))
+    assert recorded() == [True, False]
+    assert sceptical.losses == plain.losses
+    assert all(torch.equal(expected[name], actual[f"0.{name}"]) for name in expected)

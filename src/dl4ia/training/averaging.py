@@ -13,30 +13,26 @@ class WeightAverage:
 
     d = min(`decay`, (1 + t) / (10 + t)) after t updates, as in TensorFlow's ExponentialMovingAverage, so that the
     initial weights are soon forgotten. Statistics of batch norm (float buffers) are averaged in the same way, so that
-    they lag as far behind as the weights whose activations they describe. Counters (integer buffers) are copied.
+    they lag as far behind as the weights whose activations they describe. Counters (integer buffers) are the network's.
 
     The averaging is PyTorch's; its AveragedModel is not used because it averages counters too, and keeps t on the
     device, so that each iteration waits for a GPU.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
-        """Start from the present weights of `network`, on its device."""
+        """Start from the present weights of `network`, which are from now on changed in place alone."""
         self._decay = decay
         self._updates = 0
-        self._average = _copied(network.state_dict())
+        own = network.state_dict()
+        averaged = [name for name, tensor in own.items() if tensor.is_floating_point()]
+        self._average = own | _copied({name: own[name] for name in averaged})
+        self._averaged = [self._average[name] for name in averaged], [own[name] for name in averaged]
 
     @torch.no_grad()
-    def update(self, network: nn.Module) -> None:
-        """Take in the weights of `network` after an iteration."""
+    def update(self) -> None:
+        """Take in the weights of the network after an iteration."""
         decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
-        averages: list[Tensor] = []
-        currents: list[Tensor] = []
-        for name, current in network.state_dict().items():
-            if current.is_floating_point():
-                averages.append(self._average[name])
-                currents.append(current)
-            else:
-                self._average[name].copy_(current)
+        averages, currents = self._averaged
         get_ema_multi_avg_fn(decay)(averages, currents, self._updates)
         self._updates += 1
 

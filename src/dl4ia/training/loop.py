@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from dl4ia.data.augmentation.base import AugmentationConfig
 from dl4ia.training.averaging import WeightAverage
 from dl4ia.training.batches import Batches, Labelled
 from dl4ia.training.callbacks import Callback
+from dl4ia.training.cuda_graph import Compute, CudaGraph
 from dl4ia.training.losses.base import LossConfig
 from dl4ia.training.losses.cross_entropy import CrossEntropy, cross_entropy
 from dl4ia.training.penalty import l2_penalty
@@ -137,8 +139,11 @@ def fit(training: Training, train: Labelled, validation: Labelled | None, callba
             callback.on_point(training, point)
     started = time.perf_counter() - training.seconds
     training.network.train()
+    differentiate: Compute = partial(_differentiate, training)
+    if training.device.type == "cuda":
+        differentiate = CudaGraph(differentiate)
     while not training.finished:
-        rate = _iterate(training, train)
+        rate = _iterate(training, train, differentiate)
         point_due = training.finished or training.step % training.recipe.evaluate_every == 0
         if point_due:
             metrics = _mean_metrics(training) | _validation_metrics(training, validation)
@@ -151,29 +156,37 @@ def fit(training: Training, train: Labelled, validation: Labelled | None, callba
             callback.on_step(training)
 
 
-def _iterate(training: Training, train: Labelled) -> float:
+def _iterate(training: Training, train: Labelled, differentiate: Compute) -> float:
     """Do one iteration; return its learning rate."""
-    recipe, network, optimizer = training.recipe, training.network, training.optimizer
+    recipe, optimizer = training.recipe, training.optimizer
     factor = recipe.schedule.factor(training.step, recipe.iterations)
     for group in optimizer.param_groups:
         group["lr"] = optimizer.defaults["lr"] * factor
     images, targets = train.take(training.batches.next())
     for augmentation in recipe.augmentation:
         images, targets = augmentation.apply(images, targets, training.batches.generator)
-    optimizer.zero_grad()
+    loss, score = differentiate(images, targets)
+    optimizer.step()
+    if training.average is not None:
+        training.average.update()
+    training.step += 1
+    training.losses.append(loss)
+    training.scores.append(score)
+    return float(optimizer.param_groups[0]["lr"])
+
+
+def _differentiate(training: Training, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Leave the gradients of what is minimised in the parameters; return Equation 1 and the metric of the batch."""
+    recipe, network = training.recipe, training.network
+    network.zero_grad()
     logits = network(images)
     loss = recipe.loss.value(logits, targets)
     (loss + recipe.l2 * l2_penalty(network) if recipe.l2 else loss).backward()
     if recipe.max_gradient_norm is not None:
         nn.utils.clip_grad_norm_(network.parameters(), recipe.max_gradient_norm)
-    optimizer.step()
-    if training.average is not None:
-        training.average.update(network)
-    training.step += 1
     logits = logits.detach()
-    training.losses.append(loss.detach() if recipe.loss == _EQUATION_1 else cross_entropy(logits, targets))
-    training.scores.append(recipe.score(logits, targets).mean())
-    return float(optimizer.param_groups[0]["lr"])
+    equation_1 = loss.detach() if recipe.loss == _EQUATION_1 else cross_entropy(logits, targets)
+    return equation_1, recipe.score(logits, targets).mean()
 
 
 def _mean_metrics(training: Training) -> dict[str, float]:

@@ -31,6 +31,14 @@ def is_dense(targets: Tensor) -> bool:
     return targets.dim() > 1
 
 
+def sent(drawn: Tensor, device: torch.device) -> Tensor:
+    """Return what was drawn on the CPU on a device, without waiting for what a GPU still has to do.
+
+    Of memory that is not pinned that is safe: it has been read when the call returns.
+    """
+    return drawn.to(device, non_blocking=True)
+
+
 def symmetric_uniform(rows: int, count: int, generator: torch.Generator) -> Tensor:
     """Return random numbers (rows, count), uniform in [-1, 1)."""
     return 2 * torch.rand(rows, count, generator=generator) - 1

@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from dl4ia.data.augmentation.base import AUGMENTATIONS, AugmentationConfig, is_dense, symmetric_uniform
+from dl4ia.data.augmentation.base import AUGMENTATIONS, AugmentationConfig, is_dense, sent, symmetric_uniform
 
 
 @AUGMENTATIONS.register
@@ -37,7 +37,7 @@ class Affine(AugmentationConfig):
         matrices = self._matrices(count, height / width, generator)
         left_alone = torch.rand(count, generator=generator) >= self.probability
         matrices[left_alone] = torch.eye(2, 3)
-        grid = _affine_grid(matrices.to(images.device), height, width)
+        grid = _affine_grid(sent(matrices, images.device), height, width)
         return _bilinear(images, grid), _nearest(targets, grid) if is_dense(targets) else targets
 
     def _matrices(self, count: int, aspect: float, generator: torch.Generator) -> Tensor:
@@ -73,7 +73,7 @@ class Elastic(AugmentationConfig):
         rows, columns = (_spline(side, math.ceil((side - 1) / self.smoothness) + 1) for side in (height, width))
         knots = torch.randn(len(images), rows.shape[1], columns.shape[1], 2, generator=generator) * self.strength
         knots *= 2 / torch.tensor([width, height])  # a pixel, where [-1, 1] is from side to side
-        rows, columns, knots = (small.to(images.device) for small in (rows, columns, knots))
+        rows, columns, knots = (sent(small, images.device) for small in (rows, columns, knots))
         displacements = torch.einsum("xl,nylc->nyxc", columns, torch.einsum("yk,nklc->nylc", rows, knots))
         grid = _affine_grid(torch.eye(2, 3, device=images.device).unsqueeze(0), height, width) + displacements
         return _bilinear(images, grid), _nearest(targets, grid) if is_dense(targets) else targets

@@ -6,7 +6,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dl4ia.data.augmentation.base import AUGMENTATIONS, AugmentationConfig, symmetric_uniform
+from dl4ia.data.augmentation.base import AUGMENTATIONS, AugmentationConfig, sent, symmetric_uniform
 
 
 @AUGMENTATIONS.register
@@ -24,7 +24,6 @@ class StainJitter(AugmentationConfig):
     def apply(self, images: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return images of another staining, and the targets unchanged; see the base class."""
         count, channels = images.shape[:2]
-        size, offset = (
-            symmetric_uniform(2, count * channels, generator).to(images.device).view(2, count, channels, 1, 1)
-        )
+        drawn = symmetric_uniform(2, count * channels, generator)
+        size, offset = sent(drawn, images.device).view(2, count, channels, 1, 1)
         return images * (1 + self.scale * size) + self.shift * offset, targets

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from dl4ia.base.errors import ConfigError
-from dl4ia.data.augmentation.base import AUGMENTATIONS, AugmentationConfig, is_dense
+from dl4ia.data.augmentation.base import AUGMENTATIONS, AugmentationConfig, is_dense, sent
 
 
 @AUGMENTATIONS.register
@@ -54,11 +54,14 @@ def _transformed(
 ) -> tuple[Tensor, Tensor]:
     """Return copies to which one of the transformations was applied, or none; all of these are equally likely."""
     choices = torch.randint(1 + len(transformations), (len(images),), generator=generator)
+    chosen = [
+        (sent(torch.nonzero(choices == choice)[:, 0], images.device), transformation)
+        for choice, transformation in enumerate(transformations, start=1)
+    ]
 
     def transformed(batch: Tensor) -> Tensor:
         result = batch.clone()
-        for choice, transformation in enumerate(transformations, start=1):
-            selected = choices == choice
+        for selected, transformation in chosen:
             result[selected] = transformation(batch[selected])
         return result
 
