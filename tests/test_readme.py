@@ -1,6 +1,7 @@
 """README.md and docs/ state what is committed, and commands are what they say; generated tables: tests/report/."""
 
 import subprocess
+from functools import cache
 
 import pandas as pd
 import pytest
@@ -17,12 +18,17 @@ AT_LEAST = {
 RECORDS = sorted((ROOT / "results").glob("*/runs.json"))
 
 
+@cache
+def experiments():
+    return config.load(ROOT / "params.yaml", ROOT)
+
+
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.parent.name)
 def test_committed_results_are_of_all_runs_of_a_clean_commit(path):
     record = Layout(ROOT).result(path.parent.name).record()
-    params = config.load(ROOT / "params.yaml", ROOT)
-    if record.name in params.variants:
-        assert [run.seed for run in record.runs] == list(params.variants[record.name].settings.seeds)
+    variants = experiments().variants
+    if record.name in variants:
+        assert [run.seed for run in record.runs] == list(variants[record.name].settings.seeds)
     assert not [run.git_commit for run in record.runs if run.git_commit.endswith("-dirty")]
 
 

@@ -153,13 +153,12 @@ class Pipeline:
         from dl4ia.tracking.live import Live  # noqa: PLC0415
         from dl4ia.tracking.runs import EnsembleView, RunView  # noqa: PLC0415
 
-        for name in names:
-            evaluate = evaluate_ensemble if name in self.params.ensembles else evaluate_variant
-            with EvaluationBar(name) as bar:
-                result = evaluate(name, self.params, self.layout, self.cluster or LocalProcesses(), bar)
-            print(evaluated_line(name, result, self.params.rows[name].reported))  # noqa: T201
-        with Live(self.layout) as live:
+        with Live(self.layout) as live:  # which connects meanwhile
             for name in names:
+                evaluate = evaluate_ensemble if name in self.params.ensembles else evaluate_variant
+                with EvaluationBar(name) as bar:
+                    result = evaluate(name, self.params, self.layout, self.cluster or LocalProcesses(), bar)
+                print(evaluated_line(name, result, self.params.rows[name].reported))  # noqa: T201
                 if name in self.params.ensembles:
                     live(EnsembleView(name, self.params.ensembles[name], self.layout))
                 else:

@@ -154,7 +154,7 @@ def test_an_edit_to_any_module_of_the_closure_is_noticed(copy, params, name):
 
 
 def forget_sources() -> None:
-    for cached in (source_files._tree, source_files._imports, source_files._digest):
+    for cached in (source_files._imported_modules, source_files._source, source_files._digest):
         cached.cache_clear()
 
 

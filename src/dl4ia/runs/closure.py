@@ -46,46 +46,15 @@ class Sources:
                 raise ValueError(f"{entry} is not a module of {self.root}")
         while waiting:
             module = waiting.pop()
-            path = self.path(module)
-            if path is None or module in reached or module.split(".")[1:2] == ["config"]:
+            if self.path(module) is None or module in reached or module.split(".")[1:2] == ["config"]:
                 continue
             reached.add(module)
-            for node in _imports(path, skipped):
-                waiting += self._imported_modules(node)
+            waiting += _imported_modules(self.root, module, skipped)
         return reached
 
     def path(self, module: str) -> Path | None:
         """Return the source of a module; that of one outside the package (an extension) if Python has loaded it."""
-        package, *parts = module.split(".")
-        if package != self.root.name:
-            file = getattr(sys.modules.get(module), "__file__", None)
-            return Path(file) if file and file.endswith(".py") else None
-        base = self.root.joinpath(*parts)
-        return next((path for path in (base / "__init__.py", base.with_suffix(".py")) if path.is_file()), None)
-
-    def _imported_modules(self, node: ast.Import | ast.ImportFrom) -> Iterator[str]:
-        """Yield the modules of the package that a statement imports from."""
-        names = [alias.name for alias in node.names]
-        if isinstance(node, ast.Import):
-            yield from (name for name in names if self._is_inside(name))
-        elif node.module and self._is_inside(node.module):
-            yield from (self._definer(node.module, name) for name in names)
-
-    def _is_inside(self, module: str) -> bool:
-        return module.split(".", maxsplit=1)[0] == self.root.name
-
-    def _definer(self, module: str, name: str) -> str:
-        """Return the module that defines what `from module import name` imports."""
-        if self.path(f"{module}.{name}"):
-            return f"{module}.{name}"
-        path = self.path(module)
-        if path is None or path.name != "__init__.py":
-            return module
-        for node in _imports(path, None):
-            for alias in node.names:
-                if isinstance(node, ast.ImportFrom) and node.module and name in (alias.name, alias.asname):
-                    return self._definer(node.module, alias.name)
-        return module
+        return _path(self.root, module)
 
     @property
     def _equivalent(self) -> dict[str, str]:
@@ -99,13 +68,61 @@ def read_equivalent(path: Path) -> dict[str, str]:
 
 
 @cache
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+def _path(root: Path, module: str) -> Path | None:
+    package, *parts = module.split(".")
+    if package != root.name:
+        file = getattr(sys.modules.get(module), "__file__", None)
+        return Path(file) if file and file.endswith(".py") else None
+    base = root.joinpath(*parts)
+    return next((path for path in (base / "__init__.py", base.with_suffix(".py")) if path.is_file()), None)
 
 
 @cache
-def _imports(path: Path, left_out: frozenset[str] | None) -> tuple[ast.Import | ast.ImportFrom, ...]:
-    return tuple(_import_statements(_tree(path), left_out))
+def _imported_modules(root: Path, module: str, left_out: frozenset[str] | None) -> tuple[str, ...]:
+    """Return the modules of the package that a module imports from; see `Sources.closure`."""
+    path = _path(root, module)
+    assert path is not None
+    imported: list[str] = []
+    for node in _imports(_source(path), left_out):
+        names = [alias.name for alias in node.names]
+        if isinstance(node, ast.Import):
+            imported += (name for name in names if _is_inside(root, name))
+        elif node.module and _is_inside(root, node.module):
+            imported += (_definer(root, node.module, name) for name in names)
+    return tuple(imported)
+
+
+def _is_inside(root: Path, module: str) -> bool:
+    return module.split(".", maxsplit=1)[0] == root.name
+
+
+def _definer(root: Path, module: str, name: str) -> str:
+    """Return the module that defines what `from module import name` imports."""
+    if _path(root, f"{module}.{name}"):
+        return f"{module}.{name}"
+    path = _path(root, module)
+    if path is None or path.name != "__init__.py":
+        return module
+    for node in _imports(_source(path), None):
+        for alias in node.names:
+            if isinstance(node, ast.ImportFrom) and node.module and name in (alias.name, alias.asname):
+                return _definer(root, node.module, alias.name)
+    return module
+
+
+@cache
+def _source(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+@cache
+def _tree(source: str) -> ast.Module:
+    return ast.parse(source)
+
+
+@cache
+def _imports(source: str, left_out: frozenset[str] | None) -> tuple[ast.Import | ast.ImportFrom, ...]:
+    return tuple(_import_statements(_tree(source), left_out))
 
 
 def _import_statements(node: ast.AST, left_out: frozenset[str] | None) -> Iterator[ast.Import | ast.ImportFrom]:
@@ -127,13 +144,20 @@ def _is_for_type_checkers(node: ast.AST) -> bool:
 @cache
 def _digest(path: Path) -> str:
     """Return a digest of what a module computes: without comments, docstrings and the messages of errors."""
-    tree = _tree(path)
-    digest = hashlib.sha256(json.dumps(_canonical(tree)).encode())
-    strings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)} - {EQUIVALENT}
+    canonical, strings = _computed(_source(path))
+    digest = hashlib.sha256(canonical.encode())
     for beside in sorted(path.parent.rglob("*")):
         if beside.name in strings and beside.is_file():  # a list of checksums, a template
             digest.update(beside.read_bytes())
     return digest.hexdigest()
+
+
+@cache
+def _computed(source: str) -> tuple[str, frozenset[str]]:
+    """Return what a module computes, and the strings in it, which may be names of files."""
+    tree = _tree(source)
+    strings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return json.dumps(_canonical(tree)), frozenset(strings - {EQUIVALENT})
 
 
 def _canonical(node: Any) -> Any:  # noqa: ANN401 (any part of a syntax tree)

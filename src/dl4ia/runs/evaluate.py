@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 import torch
-from torch import Tensor, optim
+from torch import Tensor
 
 from dl4ia.base.errors import RunError
 from dl4ia.config import Params
@@ -88,7 +88,7 @@ def evaluate_variant(
         trained = each.seed in evaluated and left_chance_level(evaluated[each.seed].metrics, task)
         records.append(RunRecord.of(each.seed, each.run.config().key, _ended(each), trained=trained))
     curves = [each.run.history().assign(seed=each.seed) for each in todo]
-    return _write(name, layout, todo[0], records, evaluated, curves)
+    return _write(name, layout, todo[0], records, evaluated, curves, executor)
 
 
 def evaluate_ensemble(
@@ -111,7 +111,7 @@ def evaluate_ensemble(
     seconds = sum(_ended(each).seconds for each in finished)
     members = tuple(f"{each.name}/seed-{each.seed}" for each in finished)
     record = of_first.model_copy(update={"seconds": seconds, "members": members})
-    return _write(name, layout, finished[0], [record], evaluated, [])
+    return _write(name, layout, finished[0], [record], evaluated, [], executor)
 
 
 def _separation(row: Row) -> float | None:
@@ -206,8 +206,12 @@ def _ended(experiment: Experiment) -> RunStatus:
     return status
 
 
-def _described(optimizer: optim.Optimizer) -> str:
-    """Return an optimizer with all its numbers, PyTorch's defaults included."""
+def describe_optimizer(experiment: Experiment, _context: Context) -> str:
+    """Return a run's optimizer with all its numbers, PyTorch's defaults included.
+
+    For a worker, which has loaded what PyTorch's optimizers load when the first one is built: that takes seconds.
+    """
+    optimizer = optimizer_of(network_of(experiment.variant), experiment.variant.settings)
     numbers = {key: value for key, value in optimizer.defaults.items() if key not in _SWITCHES}
     return f"{type(optimizer).__name__}({', '.join(f'{key}={value}' for key, value in numbers.items())})"
 
@@ -219,13 +223,14 @@ def _write(  # noqa: PLR0913
     records: list[RunRecord],
     evaluated: dict[int, Evaluated],
     curves: list[pd.DataFrame],
+    executor: Executor,
 ) -> ResultDirectory:
     network, directory = network_of(first.variant), layout.result(name)
     record = VariantRecord(
         name=name,
         task=first.variant.task,
         layers=layers(network),
-        optimizer=_described(optimizer_of(network, first.variant.settings)),
+        optimizer=executor.run(describe_optimizer, [first], lambda _: None)[0],
         weights=weight_count(network),
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         runs=records,
