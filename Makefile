@@ -32,7 +32,7 @@ lock = $(if $(filter cpu,$(UV_TORCH_BACKEND)),<(grep -vE '^(nvidia|cuda|triton)'
 # .venv has absolute paths: in a folder that was moved or copied it is made anew.
 moved := $(shell [ ! -e .venv/ready ] || [ "$$(cat .venv/ready)" = "$$(pwd -P)" ] || echo moved)
 
-.PHONY: help setup demo demo-ui demo-dashboard test test-system test-gpu test-all torture bench bench-quick lint repro repro-best continue same report publish ui dashboard cluster share fetch docs clean
+.PHONY: help setup demo demo-ui demo-dashboard test test-slow test-system test-gpu test-all torture bench bench-quick lint repro repro-best continue same report publish ui dashboard cluster share fetch docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -63,7 +63,10 @@ demo-dashboard: setup ## optuna-dashboard on the demo's study (PORT=8080)
 	@$(call dashboard,out/demo,make demo)
 
 test: setup ## run the tests
-	python -m pytest -m "not system"
+	python -m pytest -m "not slow and not system"
+
+test-slow: setup ## run what takes seconds each: more variations
+	python -m pytest -m "slow and not system"
 
 test-system: setup ## run what takes minutes: whole pipelines, every variation of a fault
 	python -m pytest -m system
@@ -71,7 +74,7 @@ test-system: setup ## run what takes minutes: whole pipelines, every variation o
 test-gpu: setup ## run the tests of trainings on a GPU, which are skipped elsewhere
 	python -m pytest -m gpu
 
-test-all: test test-system ## run all tests
+test-all: test test-slow test-system ## run all tests
 
 torture: setup ## kill, starve and corrupt everything for real, and count what is lost
 	python -m tests.faults

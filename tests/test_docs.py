@@ -42,6 +42,7 @@ def test_a_row_that_a_page_shows_can_be_pasted(section, name, tmp_path):
     assert name in getattr(config.load(tmp_path / "params.yaml", ROOT), section)
 
 
+@pytest.mark.slow
 def test_the_core_trains_without_dvc_mlflow_or_optuna():
     (block,) = re.findall(r"```python\n(import torch\n.*?)```", pages()["docs/core"], re.DOTALL)
     short = "import os; os.environ['OMP_NUM_THREADS'] = '1'"

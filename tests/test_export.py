@@ -31,7 +31,7 @@ def computed(path, images):
     return probabilities
 
 
-@pytest.fixture(scope="module", params=["mnist", "warwick"])
+@pytest.fixture(scope="module", params=["mnist", pytest.param("warwick", marks=pytest.mark.slow)])
 def champion(request, tmp_path_factory):
     """A champion, and its file."""
     folder = champion_folder(request.param, ROOT)
@@ -78,6 +78,7 @@ def test_the_layer_standardises_as_in_training(standardizer):
     torch.testing.assert_close(Standardization(standardizer)(torch.from_numpy(images)), standardizer.apply(images))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", TRAINED)
 def test_networks_of_other_kinds_that_are_trained_here_are_written(kind, layout, params, digits, glands):
     variant = shortened(params.variant(TRAINED[kind]))
@@ -122,6 +123,7 @@ def test_a_missing_package_is_named_before_anything_takes_long(package, monkeypa
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_command_names_the_file_after_the_network(tmp_path, monkeypatch, capsys):
     (tmp_path / "models").symlink_to(ROOT / "models")
     monkeypatch.chdir(tmp_path)
@@ -132,6 +134,7 @@ def test_the_command_names_the_file_after_the_network(tmp_path, monkeypatch, cap
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mnist.onnx", "models"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("champion", ["warwick"], indirect=True)
 def test_the_example_of_the_documentation_works(champion, tmp_path, monkeypatch, capsys):
     _, path = champion

@@ -158,10 +158,10 @@ def test_cleaning_removes_no_result(folder):
     assert (folder / "results").exists()
 
 
-def test_the_default_tests_leave_out_what_takes_minutes(folder):
-    assert '-m "not system"' in make(folder, "-n", "test").stdout
-    both = make(folder, "-n", "test-all").stdout
-    assert [line for line in both.splitlines() if "pytest" in line] == [
-        'python -m pytest -m "not system"',
+def test_the_default_tests_leave_out_what_takes_long(folder):
+    every = make(folder, "-n", "test-all").stdout
+    assert [line for line in every.splitlines() if "pytest" in line] == [
+        'python -m pytest -m "not slow and not system"',
+        'python -m pytest -m "slow and not system"',
         "python -m pytest -m system",
     ]

@@ -91,6 +91,7 @@ def here(done, tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_both_kinds_are_trained_and_evaluated(done):
     summary = pd.read_csv(done / "results" / "summary.csv", index_col="variant")
     assert summary.loc["coins-unet", "test_dice_mean"] > 0.8
@@ -102,12 +103,14 @@ def test_both_kinds_are_trained_and_evaluated(done):
     assert layers == {"coins-unet"}
 
 
+@pytest.mark.slow
 def test_the_results_of_the_study_are_kept(done):
     trials = pd.read_csv(done / "results/search/coins-width/trials.csv")
     assert trials["state"].tolist() == ["complete", "complete"]
     assert trials["value"].between(0, 1, inclusive="right").all()
 
 
+@pytest.mark.slow
 def test_the_report_speaks_of_the_dataset_as_of_any_other(done):
     text = (done / "report/report.md").read_text()
     assert "- [Ancient coins](#ancient-coins): 1 variant" in text
@@ -118,12 +121,14 @@ def test_the_report_speaks_of_the_dataset_as_of_any_other(done):
         assert (done / f"report/figures/{name}.png").exists()
 
 
+@pytest.mark.slow
 def test_the_test_images_are_in_a_file_of_their_own(done):
     names = [{*ImageSet.load(done / f"out/dataset/coins-{part}.npz").names} for part in ("train", "test")]
     assert [len(each) for each in names] == [38, 10]
     assert not names[0] & names[1]
 
 
+@pytest.mark.slow
 def test_every_stage_has_a_version_of_its_code(done):
     versions = json.loads((done / "results/code.json").read_text())
     assert versions["download"].keys() == versions["split"].keys() == {"coins", "numbers"}
@@ -131,6 +136,7 @@ def test_every_stage_has_a_version_of_its_code(done):
     assert versions["train"]["coins-unet"] != versions["train"]["numbers-cnn"]
 
 
+@pytest.mark.slow
 def test_the_champion_finds_the_foreground_of_new_pictures(here):
     pixels, mask = tiles()["100-96"]
     save(np.asarray(Image.fromarray(pixels).resize((144, 150))), here / "new.png")
@@ -145,6 +151,7 @@ def test_the_champion_finds_the_foreground_of_new_pictures(here):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_champion_names_the_class_of_new_pictures(done, here):
     files = [next((done / "numbers" / name).iterdir()) for name in ("zero", "one", "two")]
     table = predict(files, "models/numbers", here / "out")
@@ -152,6 +159,7 @@ def test_the_champion_names_the_class_of_new_pictures(done, here):
     assert table["probability"].between(1 / 3, 1).all()
 
 
+@pytest.mark.slow
 def test_a_run_is_applied_where_params_yaml_describes_its_dataset(done, tmp_path, monkeypatch):
     monkeypatch.chdir(done)
     image = next((done / "coins/images").iterdir())
@@ -160,12 +168,14 @@ def test_a_run_is_applied_where_params_yaml_describes_its_dataset(done, tmp_path
         assert len(predict([image], model, tmp_path / "out")) == 1
 
 
+@pytest.mark.slow
 def test_a_scale_is_refused_where_images_have_none(here):
     save(tiles()["0-0"][0], here / "new.png")
     with pytest.raises(UserError, match="--microns-per-pixel: images of task coins have no scale"):
         predict([here / "new.png"], "coins", here / "out", 0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", ["variants.coins-unet", "studies.coins-width"])
 def test_a_row_makes_its_task_known_in_another_process(done, row):
     section, name = row.split(".")
@@ -181,6 +191,7 @@ def test_a_row_of_a_built_in_task_leaves_that_as_it_is(params):
     assert TASKS["mnist"] is before
 
 
+@pytest.mark.slow
 def test_another_setting_of_the_dataset_gives_other_data(done, tmp_path):
     shutil.copytree(done / "coins", tmp_path / "coins")
     digests = set()

@@ -41,6 +41,7 @@ def test_imports_point_down(monkeypatch):
     assert lint_imports(no_cache=True) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "unused"),
     [

@@ -41,6 +41,7 @@ def installed(tmp_path_factory):
     return python
 
 
+@pytest.mark.slow
 def test_an_installed_package_predicts_outside_of_the_repository_without_optional_packages(installed, tmp_path):
     Image.fromarray(np.diag(np.full(40, 255, dtype=np.uint8))).save(tmp_path / "x.png")
     script = f"{WITHOUT}\nfrom dl4ia.cli import main\nmain('predict', 'x.png', '--model', 'mnist')"

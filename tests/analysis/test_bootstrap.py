@@ -38,6 +38,7 @@ def test_images_of_a_patient_are_not_independent():
     assert by_patient[1] - by_patient[0] > 1.3 * (by_image[1] - by_image[0])
 
 
+@pytest.mark.slow
 def test_the_interval_of_a_difference_contains_it_and_cancels_what_is_hard_for_both():
     rng = np.random.default_rng(2)
     intervals, widths = [], []

@@ -93,6 +93,7 @@ def test_the_figure_is_the_same_each_time(tmp_path):
     assert (tmp_path / "first.png").read_bytes() == (tmp_path / "second.png").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_way_that_fails_leaves_the_others_their_rows(tmp_path, monkeypatch):
     with_data(tmp_path)
     monkeypatch.chdir(tmp_path)

@@ -147,6 +147,7 @@ def test_the_gallery_shows_one_kind_of_pictures_at_a_time(visit: Open) -> None:
         expect(shown.get_by_role("img").first).to_be_visible()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fragment", ["", "#variant-warwick-combined"])
 def test_on_a_phone_nothing_but_tables_and_charts_scrolls_sideways(visit: Open, fragment: str) -> None:
     page = visit(fragment, viewport={"width": 390, "height": 844}, has_touch=True)
@@ -173,6 +174,7 @@ def test_the_contents_mark_what_is_on_the_screen(visit: Open) -> None:
     expect(page.locator("nav [aria-current]")).to_have_text("Results")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_serious_fault_of_accessibility_in_either_colour_scheme(visit: Open, scheme: str) -> None:
     page = visit("#variant-warwick-combined", color_scheme=scheme)

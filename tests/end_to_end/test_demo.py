@@ -26,6 +26,7 @@ def test_the_demonstration_is_small_and_has_a_piece_of_everything(params):
     assert params.ensembles
 
 
+@pytest.mark.slow
 def test_there_is_tissue_to_predict_without_data_and_network_on_a_new_machine(tmp_path):
     code = "from pathlib import Path; from dl4ia.demo import tissue; print(tissue(Path('data')))"
     variables = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT / "src")}

@@ -31,6 +31,7 @@ ELSEWHERE = {
     "make cluster": "dask worker",
     "make docs": "mkdocs serve",
     "make test": "python -m pytest",
+    "make test-slow": 'python -m pytest -m "slow and not system"',
     "make test-all": "python -m pytest -m system",
     "make test-gpu": "python -m pytest -m gpu",
     "make torture": "python -m tests.faults",

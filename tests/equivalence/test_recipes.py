@@ -75,6 +75,7 @@ def test_every_variant_and_study_is_in_a_recipe(params):
     ]
 
 
+@pytest.mark.slow
 def test_a_recipe_has_the_same_result_twice_and_another_with_another_seed(few, work, tmp_path):
     for recipe in few:
         again = Layout(tmp_path / "again")
@@ -91,6 +92,7 @@ def test_a_recipe_has_the_same_result_twice_and_another_with_another_seed(few, w
         assert first != result(Job(changed, work), CONTEXT)
 
 
+@pytest.mark.slow
 def test_an_evaluation_is_part_of_the_result(few, work):
     digits = few[0]
     assert digits.evaluated

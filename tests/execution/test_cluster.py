@@ -53,6 +53,7 @@ def no_worker():
         yield started
 
 
+@pytest.mark.slow
 def test_each_job_has_one_thread_and_computes_denormal_numbers_as_zero(two_workers):
     executor = DaskCluster(two_workers.address)
     assert executor.workers == 2
@@ -83,6 +84,7 @@ def test_a_job_stops_when_the_command_that_waits_for_it_is_killed(two_workers, t
     jobs.wait_until((tmp_path / "note").exists)
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_dies_ends_the_command_in_one_line_and_its_jobs_in_good_order(no_worker, tmp_path):
     no_worker.add_workers(1)
     executor = DaskCluster(no_worker.address)
@@ -92,6 +94,7 @@ def test_a_scheduler_that_dies_ends_the_command_in_one_line_and_its_jobs_in_good
     jobs.wait_until((tmp_path / "note").exists)
 
 
+@pytest.mark.slow
 def test_one_gpu_is_taken_by_one_job(no_worker):
     no_worker.add_workers(1, "--resources", "GPU=1")
     no_worker.add_workers(1)
@@ -128,6 +131,7 @@ class TestWhatCannotWork:
         with pytest.raises(RunError, match=r"^no worker has joined the scheduler at tcp://.*: `dask worker tcp://"):
             DaskCluster(no_worker.address)
 
+    @pytest.mark.slow
     def test_a_worker_in_another_folder(self, no_worker, tmp_path):
         no_worker.add_workers(1, folder=tmp_path)
         with pytest.raises(
@@ -135,6 +139,7 @@ class TestWhatCannotWork:
         ):
             DaskCluster(no_worker.address)
 
+    @pytest.mark.slow
     def test_a_worker_with_other_code(self, no_worker, tmp_path):
         shutil.copytree(ROOT / "src" / "dl4ia", tmp_path / "dl4ia")
         with (tmp_path / "dl4ia" / "training" / "loop.py").open("a") as file:
@@ -143,11 +148,13 @@ class TestWhatCannotWork:
         with pytest.raises(RunError, match=r"^worker tcp://.*: it has other code than this command: use the same"):
             DaskCluster(no_worker.address)
 
+    @pytest.mark.slow
     def test_a_worker_with_another_python(self, no_worker, tmp_path):
         no_worker.add_workers(1, PYTHONPATH=os.pathsep.join([old_python(tmp_path), *filter(None, sys.path)]))
         with pytest.raises(RunError, match=r"^worker tcp://.*: it has Python 3\.9\.1, and this command 3\."):
             DaskCluster(no_worker.address)
 
+    @pytest.mark.slow
     def test_a_scheduler_with_another_python(self, tmp_path, monkeypatch):
         monkeypatch.syspath_prepend(old_python(tmp_path))
         with cluster(ROOT) as started:
@@ -156,6 +163,7 @@ class TestWhatCannotWork:
             with pytest.raises(RunError, match=r"^the scheduler: it has Python 3\.9\.1, and this command 3\."):
                 DaskCluster(started.address)
 
+    @pytest.mark.slow
     def test_a_worker_without_the_project(self, no_worker, tmp_path):
         (tmp_path / "dl4ia").mkdir()
         (tmp_path / "dl4ia" / "__init__.py").write_text("raise ImportError('no such project')\n")

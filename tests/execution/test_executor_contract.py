@@ -30,7 +30,7 @@ def dask_cluster():
 EXECUTORS = {"local processes": local_processes, "dask cluster": dask_cluster}
 
 
-@pytest.fixture(scope="module", params=EXECUTORS)
+@pytest.fixture(scope="module", params=["local processes", pytest.param("dask cluster", marks=pytest.mark.slow)])
 def executor(request):
     """One for all tests: after whatever failed, it can be used again."""
     with EXECUTORS[request.param]() as started:

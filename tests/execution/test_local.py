@@ -116,6 +116,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_workers_load_the_modules_of_the_working_copy_that_starts_them(tmp_path):
     shutil.copytree(ROOT / "src" / "dl4ia", tmp_path / "dl4ia")
     (tmp_path / "jobs_of_copy.py").write_text(WHERE)
@@ -154,6 +155,7 @@ def runs(process):
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.field("pytorch/pytorch#8805", "workers and their memory remain after the main process was killed")
 def test_a_command_that_only_starts_workers_does_not_load_pytorch_and_they_end_when_it_is_killed(tmp_path):
     with command_running("linger", tmp_path) as command:

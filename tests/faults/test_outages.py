@@ -4,11 +4,15 @@ import pytest
 
 from tests.faults import outages
 
-_OTHERS = [outage for outage in outages.OUTAGES if outage is not outages.dying_in_the_middle]
+_ONE, _NEXT = outages.down_at_the_start, outages.dying_in_the_middle
+_OTHERS = [outage for outage in outages.OUTAGES if outage not in {_ONE, _NEXT}]
 
 
-def test_a_server_that_dies_in_the_middle_has_all_of_it_once_after_publishing(base, tmp_path):
-    fault = outages.inflict(tmp_path, base, 20, (outages.dying_in_the_middle,), outages.in_this_process)
+@pytest.mark.parametrize(
+    "outage", [_ONE, pytest.param(_NEXT, marks=pytest.mark.slow)], ids=lambda outage: outage.__name__
+)
+def test_a_server_that_is_down_or_dies_has_all_of_it_once_after_publishing(base, tmp_path, outage):
+    fault = outages.inflict(tmp_path, base, 20, (outage,), outages.in_this_process)
     assert (fault.survived, fault.points_lost) == (1, 0)
 
 

@@ -95,6 +95,7 @@ def test_there_are_five_findings_each_with_a_number(report: Report) -> None:
     assert found[0].text.startswith("MNIST: reported test accuracy")
 
 
+@pytest.mark.slow
 def test_a_demonstration_says_so_and_judges_nothing(clone: Written, undrawn: None) -> None:
     write_report(clone.params, clone.layout, notice="Made in a minute, of few images.")
     assert '<p class="notice">Made in a minute, of few images.</p>' in clone.html

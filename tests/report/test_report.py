@@ -116,6 +116,7 @@ def test_without_any_results_it_is_an_error(written: Written, tmp_path: Path) ->
         write_report(written.params, Layout(tmp_path))
 
 
+@pytest.mark.slow
 def test_a_new_best_run_without_a_picture_shows_none_rather_than_the_old_one(clone: Written, undrawn: None) -> None:
     path = clone.layout.result("glands-start").path / "metrics.csv"
     table = pd.read_csv(path)
@@ -166,6 +167,7 @@ def test_the_findings_are_few_and_each_names_its_task(report: Report) -> None:
     assert all(sentence.startswith(("MNIST", "Warwick-QU")) and sentence.endswith(".") for sentence in sentences)
 
 
+@pytest.mark.slow
 def test_a_picture_of_evaluation_is_not_drawn_again(clone: Written, undrawn: None) -> None:
     folder = clone.layout.evaluation("glands-wide") / "seed-4"
     folder.mkdir(parents=True)

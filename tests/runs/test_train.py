@@ -182,6 +182,7 @@ def test_processes_side_by_side_give_what_one_process_gives(params, layout):
     assert [result(experiment) for experiment in todo] == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mnist-cnn", "warwick-combined"])
 def test_another_number_of_threads_changes_the_last_digits_alone(params, layout, name):
     experiment, results = short(params, layout, name), []

@@ -123,6 +123,7 @@ def test_a_killed_worker_ends_a_study_and_the_same_command_finishes_it(grid, lay
     assert [trials.set_index("trial").loc[number, "value"] for number, _ in done] == [value for _, value in done]
 
 
+@pytest.mark.slow
 @pytest.mark.field("optuna/optuna#2950", "several processes of one machine on one SQLite file")
 def test_working_copies_that_share_a_file_do_not_repeat_a_trial(grid, tmp_path):
     assert_working_copies_do_not_repeat_a_trial(grid, tmp_path, f"sqlite:///{tmp_path}/shared.db")

@@ -107,6 +107,7 @@ def test_one_worker_and_a_seed_give_the_same_trials_twice(joint, search):
     assert not first.head(1).equals(other)
 
 
+@pytest.mark.slow
 def test_tpe_prefers_what_was_good_after_the_startup_trials(joint, normalized, search):
     sampler = joint.sampler.model_copy(update={"startup": 4})
     trials = search(small(normalized, space=rates(1e-7, 0.02), iterations=6, trials=10, sampler=sampler)).table(

@@ -56,7 +56,7 @@ def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-@pytest.fixture(params=["folder", "s3"])
+@pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.slow)])
 def remote(request: pytest.FixtureRequest, tmp_path: Path) -> Remote:
     return folder_remote(tmp_path / "shared") if request.param == "folder" else s3_remote(request, tmp_path.name)
 
@@ -87,12 +87,11 @@ def s3_remote(request: pytest.FixtureRequest, name: str) -> Remote:
     return Remote(f"s3://{bucket.name}/project", objects, write, lambda name: bucket.Object(name).delete())
 
 
-@pytest.fixture
-def owner(tmp_path: Path) -> Workspace:
+@pytest.fixture(scope="session")
+def has_run(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A committed working copy in which everything has been run."""
-    root = tmp_path / "owner"
-    root.mkdir()
-    workspace = Workspace(root)
+    workspace = Workspace(tmp_path_factory.mktemp("owner"))
+    root = workspace.root
     workspace.run("git", "init", "-q")
     workspace.run("dvc", "init", "-q")
     stages = "".join(_STAGE.format(name=name, files=FILES) for name in OUTPUTS)
@@ -100,3 +99,9 @@ def owner(tmp_path: Path) -> Workspace:
     workspace.repro()
     workspace.commit("Run")
     return workspace
+
+
+@pytest.fixture
+def owner(has_run: Workspace, tmp_path: Path) -> Workspace:
+    """A copy of it for one test."""
+    return has_run.copy(tmp_path / "owner")

@@ -81,6 +81,7 @@ def test_a_clone_fetches_what_was_shared_through_ssh(owner, home, tmp_path):
     assert files(clone) == files(owner)
 
 
+@pytest.mark.slow
 def test_a_machine_that_ssh_does_not_know_or_that_does_not_know_the_key_is_one_line(owner, home):
     before = files(owner)
 

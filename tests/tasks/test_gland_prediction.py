@@ -49,6 +49,7 @@ def test_the_mask_has_the_size_of_the_picture_and_is_where_the_glands_are(size):
     assert predicted.row["area_share"] == pytest.approx(inside.mean(), rel=0.25 if min(size) < 250 else 0.06)
 
 
+@pytest.mark.slow
 def test_windows_leave_no_seams():
     image, _ = picture(
         1300, 2000, *((row, column, 60) for row in range(80, 1300, 160) for column in range(90, 2000, 160))
@@ -64,6 +65,7 @@ def stains_of(image, size):
     return np.moveaxis(resize(rgb2hed(image)[..., :2], size, order=1, anti_aliasing=True), -1, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [0.5, 2, 2.5])
 def test_a_finer_picture_of_the_same_tissue_has_the_same_glands(factor):
     disks = [(300, 300, 70), (700, 900, 90), (200, 1100, 50)]

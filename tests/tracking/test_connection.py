@@ -107,6 +107,7 @@ def test_a_file_that_is_no_database_is_named(tmp_path):
         connect(Layout(tmp_path))
 
 
+@pytest.mark.slow
 def test_a_database_of_another_mlflow_is_named_with_the_command_that_upgrades_it(layout):
     with closing(sqlite3.connect(layout.root / "mlflow.db")) as database, database:
         database.execute("UPDATE alembic_version SET version_num = '451aebb31d03'")
@@ -140,6 +141,7 @@ def test_the_default_is_a_database_at_the_root_of_the_working_copy(tmp_path, mon
     assert address_of(Layout(tmp_path)) == "sqlite:///../mlflow.db"
 
 
+@pytest.mark.slow
 @pytest.mark.field("mlflow/mlflow#6445", "a deleted experiment blocks its name")
 def test_an_experiment_that_was_deleted_is_named_with_the_command_that_restores_it(short, layout):
     publish([], layout)

@@ -110,6 +110,7 @@ def test_a_champion_that_was_not_published_is_not_registered(short, layout, fold
     assert Folder(layout.root, None).champions() == {}
 
 
+@pytest.mark.slow
 def test_following_takes_a_hundredth_of_a_core_and_no_pause_is_waited_for_at_the_end(layout, folder):
     class Busy(Sent):
         def records(self, *, final):

@@ -79,6 +79,7 @@ def _experiments(public):
     return [runs_of(public)[f"{NAME}/seed-0"].info.experiment_id]
 
 
+@pytest.mark.slow
 def test_a_run_whose_model_takes_arrays_is_sent_again_with_one_that_takes_files(experiment, tmp_path, monkeypatch):
     """As the versions before have published it: an exported program, in a run that notes its weights alone."""
     layout = experiment.layout

@@ -350,6 +350,7 @@ def test_the_page_of_a_group_shows_the_metrics_that_matter_with_the_seeds_of_a_v
     assert set(state["selectedColumns"]) <= columns
 
 
+@pytest.mark.slow
 def test_the_addresses_of_all_pages_can_be_printed_without_publishing(public):
     command = [sys.executable, "-m", "dl4ia.tracking.mlflow"]
     environment = {**os.environ, "PORT": "7001"}

@@ -170,6 +170,7 @@ def closed(database):
     execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
 
+@pytest.mark.slow
 def test_a_wrong_password_is_one_line_and_nothing_that_is_here_is_lost(layout, short, empty, tmp_path, monkeypatch):
     shutil.copyfile(empty, tmp_path / "server.db")
     databases = [f"sqlite:///{tmp_path / name}" for name in ("server.db", "accounts.db")]

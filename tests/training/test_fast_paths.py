@@ -18,7 +18,10 @@ SGD = OPTIMIZERS["sgd"].model_validate(
 )  # Adam amplifies rounding
 
 
-@pytest.fixture(params=sorted(PROBLEMS))
+OTHERS = [pytest.param(name, marks=pytest.mark.slow) for name in sorted(PROBLEMS) if name != "mnist-cnn"]
+
+
+@pytest.fixture(params=["mnist-cnn", *OTHERS])
 def problem(request):
     return PROBLEMS[request.param]
 
