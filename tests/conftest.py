@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -77,10 +78,17 @@ def digits() -> ImageSet:
     return few_digits()
 
 
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory, glands: ImageSet, digits: ImageSet) -> Layout:
+    """A working copy with datasets and splits, to be copied."""
+    return write_data(tmp_path_factory.mktemp("written"), digits, glands)
+
+
 @pytest.fixture
-def layout(tmp_path: Path, glands: ImageSet, digits: ImageSet) -> Layout:
+def layout(tmp_path: Path, written: Layout) -> Layout:
     """A working copy with datasets and splits: digits, and drawn glands."""
-    return write_data(tmp_path, digits, glands)
+    shutil.copytree(written.root, tmp_path, dirs_exist_ok=True)
+    return Layout(tmp_path)
 
 
 def write_data(root: Path, digits: ImageSet, glands: ImageSet) -> Layout:

@@ -44,6 +44,7 @@ def pipeline(tmp_path):
     del NETWORKS._schemas["projections"]
 
 
+@pytest.mark.slow
 def test_a_third_task_is_downloaded_split_trained_evaluated_and_reported(pipeline, capsys):
     pipeline.code()
     pipeline.download()

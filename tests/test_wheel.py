@@ -49,6 +49,7 @@ def test_an_installed_package_predicts_outside_of_the_repository_without_optiona
     assert list(pd.read_csv(tmp_path / "predictions" / "predictions.csv")["image"]) == ["x.png"]
 
 
+@pytest.mark.slow
 def test_a_wheel_has_types_templates_and_the_terms_of_the_weights(installed):
     root = installed.parents[1]
     (package,) = root.glob("lib/python*/site-packages/dl4ia")

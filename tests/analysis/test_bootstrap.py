@@ -25,6 +25,7 @@ def coverage(intervals, truth):
     return np.mean([low <= truth <= high for low, high in intervals])
 
 
+@pytest.mark.slow
 def test_the_interval_of_a_mean_contains_it_about_as_often_as_it_says():
     rng = np.random.default_rng(0)
     intervals = [mean_interval(experiment(rng)) for _ in range(200)]

@@ -84,6 +84,7 @@ def test_the_first_screen_has_findings_short_tables_curves_and_segmentations(vis
     assert seen[1] < 800
 
 
+@pytest.mark.slow
 def test_pointing_at_a_name_in_the_legend_fades_the_other_curves(visit: Open) -> None:
     chart = drawn(visit(), "overview-mnist")
     faint = chart.locator(".mark-line path[opacity='0.12']")
@@ -128,6 +129,7 @@ def test_a_variant_is_folded_and_a_link_to_it_opens_it_with_its_curves(visit: Op
     assert page.url.endswith("#variant-warwick-combined")
 
 
+@pytest.mark.slow
 def test_an_address_of_a_variant_opens_it(visit: Open) -> None:
     variant = visit("#variant-mnist-fc").locator("#variant-mnist-fc")
     expect(variant).to_have_attribute("open", "")
@@ -155,6 +157,7 @@ def test_on_a_phone_nothing_but_tables_and_charts_scrolls_sideways(visit: Open, 
     assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
+@pytest.mark.slow
 def test_contents_stand_beside_the_text_on_a_wide_screen_and_fold_above_it_on_others(visit: Open) -> None:
     entry = visit(viewport={"width": 1600, "height": 900}).get_by_role("link", name="Provenance")
     expect(entry).to_be_visible()
@@ -167,6 +170,7 @@ def test_contents_stand_beside_the_text_on_a_wide_screen_and_fold_above_it_on_ot
     expect(entry).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_the_contents_mark_what_is_on_the_screen(visit: Open) -> None:
     page = visit(viewport={"width": 1600, "height": 900})
     page.get_by_role("link", name="Provenance").click()
@@ -190,6 +194,7 @@ def test_no_serious_fault_of_accessibility_in_either_colour_scheme(visit: Open, 
     assert not faults
 
 
+@pytest.mark.slow
 def test_charts_are_drawn_again_when_the_colours_of_the_page_change(visit: Open) -> None:
     page = visit()
     chart = drawn(page, "overview-mnist")

@@ -61,6 +61,7 @@ def test_each_job_has_one_thread_and_computes_denormal_numbers_as_zero(two_worke
     assert executor.run(torch_jobs.normal_products, [None], ignore) == [0]
 
 
+@pytest.mark.slow
 def test_the_job_of_a_worker_that_dies_is_run_again(two_workers, tmp_path):
     events = []
     executor = DaskCluster(two_workers.address)
@@ -75,6 +76,7 @@ def test_a_job_that_kills_every_worker_is_an_error_of_one_line_after_the_others_
         DaskCluster(no_worker.address).run(jobs.fail_beside_others, [jobs.be_killed, None], ignore)
 
 
+@pytest.mark.slow
 def test_a_job_stops_when_the_command_that_waits_for_it_is_killed(two_workers, tmp_path):
     words = [sys.executable, "-c", _COMMAND, two_workers.address, str(tmp_path / "note")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

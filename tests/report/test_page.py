@@ -139,6 +139,7 @@ def test_a_task_of_which_no_run_trained_or_is_validated_has_a_page(clone: Writte
     ]
 
 
+@pytest.mark.slow
 def test_results_of_the_stand_in_are_marked_and_stand_beside_no_reported_ones(clone: Written, undrawn: None) -> None:
     sourced(clone.layout, mnist="published", warwick="stand-in")
     write_report(clone.params, clone.layout)

@@ -92,6 +92,7 @@ def test_results_and_figures_of_what_is_no_longer_in_params_are_removed(clone: W
     assert not any("sizes" in name for name in names)
 
 
+@pytest.mark.slow
 def test_results_of_a_searched_variant_stay_while_its_study_is_searched_anew(clone: Written, undrawn: None) -> None:
     variants = {name: row for name, row in clone.params.variants.items() if name != "glands-searched"}
     write_report(clone.params.model_copy(update={"variants": variants}), clone.layout)
@@ -105,6 +106,7 @@ def test_a_project_without_studies_has_a_report(clone: Written, undrawn: None) -
     assert len(pd.read_csv(clone.layout.results / "trials.csv")) == 0
 
 
+@pytest.mark.slow
 def test_a_study_that_was_not_searched_yet_is_named(clone: Written, undrawn: None) -> None:
     (clone.layout.study("lambda").results / "trials.csv").unlink()
     write_report(clone.params, clone.layout)
@@ -128,6 +130,7 @@ def test_a_new_best_run_without_a_picture_shows_none_rather_than_the_old_one(clo
     assert not list((clone.layout.report / "figures").glob("examples-glands*"))
 
 
+@pytest.mark.slow
 def test_the_source_of_the_data_is_copied_beside_the_results(clone: Written, undrawn: None) -> None:
     for task in ("mnist", "warwick"):
         clone.layout.source(task).parent.mkdir(parents=True, exist_ok=True)
@@ -142,6 +145,7 @@ def rendered(report: Report) -> str:
     return markdown(report, pictures, {search.name: {} for search in report.searches})
 
 
+@pytest.mark.slow
 def test_the_stand_in_is_not_measured_against_the_report(clone: Written) -> None:
     report = collect(clone.params, sourced(clone.layout, mnist="published", warwick="stand-in"))
     text = rendered(report)

@@ -34,7 +34,10 @@ def result(experiment):
     return (run.path / "model.safetensors").read_bytes(), run.history().drop(columns="seconds").to_csv(), run.config()
 
 
-@pytest.mark.parametrize("name", ["mnist-batch-norm", "warwick-combined", "warwick-baseline", "warwick-l2-1e-2"])
+SLOW_NAMES = [pytest.param(name, marks=pytest.mark.slow) for name in ("warwick-baseline", "warwick-l2-1e-2")]
+
+
+@pytest.mark.parametrize("name", ["mnist-batch-norm", "warwick-combined", *SLOW_NAMES])
 def test_the_same_seed_gives_the_same_weights_twice(params, layout, name):
     experiment, weights = short(params, layout, name, seed=3), []
     for _ in range(2):

@@ -19,11 +19,13 @@ def test_the_best_points_of_the_other_study_are_trained_in_order(finished, grid)
     assert after["state"].tolist() == ["complete"] * 3
 
 
+@pytest.mark.slow
 def test_more_trials_take_the_next_points(finished, grid):
     run(final(grid, trials=1), finished, "final")
     assert len(run(final(grid, trials=2), finished, "final").table("trials")) == 2
 
 
+@pytest.mark.slow
 def test_points_of_another_outcome_are_another_study(finished, grid):
     run(final(grid), finished, "final")
     table = finished.study("study").table("trials")

@@ -100,6 +100,7 @@ def test_over_folds_a_trial_is_worth_the_mean(grid, search):
     assert directory.table("trials").loc[0, "value"] == pytest.approx(last["validation/dice"].mean(), abs=1e-12)
 
 
+@pytest.mark.slow
 def test_one_worker_and_a_seed_give_the_same_trials_twice(joint, search):
     first = trials_of(search(joint, "first"))
     pd.testing.assert_frame_equal(first, trials_of(search(joint, "second")))
@@ -257,11 +258,13 @@ def test_over_folds_a_trial_is_pruned_between_two(normalized, pruned, search):
     assert directory.table("curves")["fold"].tolist() == [1, 2, 1]
 
 
+@pytest.mark.slow
 def test_a_trial_is_not_pruned_after_its_last_point(normalized, pruned, search):
     directory = search(small(normalized, **pruned, iterations=6, evaluate_every=6))
     assert directory.table("trials")["state"].tolist() == ["complete", "complete"]
 
 
+@pytest.mark.slow
 def test_time_is_up_before_all_trials_were_run(grid, search, layout):
     grid = small(grid, space=rates(0.001, 0.01), trials=2)
     search(small(grid, trials=1))
@@ -292,6 +295,7 @@ def test_a_trial_that_is_asked_to_stop_continues_from_its_checkpoint(grid, searc
     assert directory.table("trials").loc[1, "value"] == whole.loc[0, "value"]
 
 
+@pytest.mark.slow
 def test_width_and_levels_may_be_ranges(joint, normalized, search):
     space = {
         "network.width": Range(kind="range", low=2, high=6, log=True),
@@ -305,6 +309,7 @@ def test_width_and_levels_may_be_ranges(joint, normalized, search):
     assert set(directory.table("importances")["parameter"]) == {*space, "interactions"}
 
 
+@pytest.mark.slow
 def test_a_study_of_digits_maximises_their_accuracy(params, digits, layout, search):
     train = digits.take(range(200))
     train.save(layout.dataset("mnist", "train"))
@@ -326,6 +331,7 @@ def test_without_training_images_there_is_nothing_to_search_on(grid, search, lay
         search(grid)
 
 
+@pytest.mark.slow
 def test_a_constant_channel_is_a_fault_of_the_data_and_not_of_a_trial(grid, search, layout):
     images = disks()
     replace(images, images=np.zeros_like(images.images)).save(layout.dataset("warwick", "train"))

@@ -131,6 +131,7 @@ def test_the_version_of_the_code_depends_on_what_decides_a_value_alone():
     assert [module for module in decide if module.startswith("dl4ia.search")] == ["dl4ia.search.score"]
 
 
+@pytest.mark.slow
 def test_the_command_that_deletes_a_study_works_for_any_folder(one, tmp_path, monkeypatch):
     layout = Layout(tmp_path / "mein projekt ü $HOME's {x}")
     write_data(layout)

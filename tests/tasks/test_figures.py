@@ -152,6 +152,7 @@ def test_colours_of_errors_are_no_grey_for_colour_blind_readers(blindness: list[
             assert seen.max() - seen.min() > 0.25, (gray, colour)
 
 
+@pytest.mark.slow
 def test_pictures_are_the_same_whatever_the_user_has_set(tmp_path: Path, masks: dict[str, np.ndarray]) -> None:
     np.savez(tmp_path / "examples.npz", **masks)
     settings = tmp_path / "matplotlibrc"

@@ -37,7 +37,12 @@ def test_a_network_sees_a_published_image_as_it_was_trained_on():
     np.testing.assert_array_equal(np.concatenate(seen), stains(image)[None])
 
 
-@pytest.mark.parametrize("size", [(522, 775), (430, 567), (300, 200), (40, 900), (1400, 2300), (523, 776)])
+OTHER_SIZES = [(430, 567), (1400, 2300), (523, 776)]
+
+
+@pytest.mark.parametrize(
+    "size", [(522, 775), (300, 200), (40, 900), *(pytest.param(size, marks=pytest.mark.slow) for size in OTHER_SIZES)]
+)
 def test_the_mask_has_the_size_of_the_picture_and_is_where_the_glands_are(size):
     height, width = size
     radius = min(size) / 4

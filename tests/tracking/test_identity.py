@@ -39,6 +39,7 @@ def record():
     return finished(0.9, 0.5, files={"table.csv": b"a,b\n"}, model=model())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("write", ["_describe", "_send_metrics", "_send_files"])
 @pytest.mark.parametrize("how_far", ["before", "after"])
 def test_one_that_is_overtaken_anywhere_leaves_the_run_of_the_other(

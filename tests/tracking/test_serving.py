@@ -85,6 +85,7 @@ def test_answers_are_the_predictions_of_the_command_line(task, address, files, t
         np.testing.assert_array_equal(np.asarray(Image.open(BytesIO(base64.b64decode(mask)))), expected)
 
 
+@pytest.mark.slow
 def test_a_scale_may_be_stated_for_some_images(address, files):
     served = mlflow.pyfunc.load_model(address("warwick"))
     image = requested(files["warwick"][:1])["image"][0]
@@ -93,6 +94,7 @@ def test_a_scale_may_be_stated_for_some_images(address, files):
     assert unstated == as_published != coarse
 
 
+@pytest.mark.slow
 @pytest.mark.field("mlflow/mlflow#9680", "the logged model refuses its input for the type of its numbers")
 @pytest.mark.parametrize("kind", [np.int64, np.int32, np.float32, np.float64, object])
 def test_a_scale_is_a_number_of_any_type(kind, address, files):
