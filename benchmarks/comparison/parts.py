@@ -46,6 +46,7 @@ def _measured(jobs: list[Job], layout: Layout) -> Seconds:
     connecting, updates = _times(live, "_connected", time.thread_time), _times(live, "_update", time.thread_time)
     before = _cpu()
     with RunBars() as bars, live.Live(layout) as tracking:
+        tracking.start()
 
         def observe(progress: trainings.Progress | trainings.Moved) -> None:
             if isinstance(progress, trainings.Moved):

@@ -88,6 +88,7 @@ class Pipeline:
                 f"OPTUNA_STORAGE to postgresql+psycopg://USER@HOST/DATABASE"
             )
         with StudyBar(name) as bar, Live(layout) as live:
+            live.start()
 
             def observe(progress: SearchProgress) -> None:
                 bar(progress)
@@ -123,6 +124,7 @@ class Pipeline:
         from dl4ia.tracking.runs import RunView  # noqa: PLC0415
 
         with RunBars() as bars, Live(self.layout) as live:
+            live.start()
 
             def observe(progress: Progress | Moved) -> None:
                 if isinstance(progress, Moved):
@@ -148,16 +150,21 @@ class Pipeline:
 
     def evaluate(self, names: Sequence[str]) -> None:
         """Measure the finished runs of the named variants and ensembles on the test sets, and draw them."""
-        from dl4ia.runs.evaluate import evaluate_ensemble, evaluate_variant  # noqa: PLC0415
+        from dl4ia.runs.evaluate import Measured, evaluate_ensemble, evaluate_variant  # noqa: PLC0415
         from dl4ia.runs.train import experiments  # noqa: PLC0415
         from dl4ia.tracking.live import Live  # noqa: PLC0415
         from dl4ia.tracking.runs import EnsembleView, RunView  # noqa: PLC0415
 
-        with Live(self.layout) as live:  # which connects meanwhile
+        with Live(self.layout) as live:
             for name in names:
                 evaluate = evaluate_ensemble if name in self.params.ensembles else evaluate_variant
                 with EvaluationBar(name) as bar:
-                    result = evaluate(name, self.params, self.layout, self.cluster or LocalProcesses(), bar)
+
+                    def observe(measured: Measured, bar: EvaluationBar = bar) -> None:
+                        bar(measured)
+                        live.start()
+
+                    result = evaluate(name, self.params, self.layout, self.cluster or LocalProcesses(), observe)
                 print(evaluated_line(name, result, self.params.rows[name].reported))  # noqa: T201
                 if name in self.params.ensembles:
                     live(EnsembleView(name, self.params.ensembles[name], self.layout))

@@ -10,7 +10,9 @@ import pytest
 from filelock import FileLock
 
 from dl4ia.base.errors import RunError, UserError
+from dl4ia.runs.layout import Layout
 from dl4ia.runs.train import experiments, train_all
+from dl4ia.stages import Pipeline
 from dl4ia.tracking.live import Live, champions, publish, views
 from dl4ia.tracking.runs import RunView
 from dl4ia.tracking.tracker import OutageError, TrackerError
@@ -74,6 +76,12 @@ def test_runs_are_shown_in_mlflow_while_they_are_trained(short, layout):
     assert run.info.status == "FINISHED"
     assert len(client_of(layout).get_metric_history(run.info.run_id, "curve/train_loss")) == 2
     assert len(run.outputs.model_outputs) == 1
+
+
+def test_an_evaluation_that_is_refused_opens_no_tracker(short, tmp_path):
+    with pytest.raises(RunError, match="status.json is missing: run `dvc repro`"):
+        Pipeline(short, Layout(tmp_path)).evaluate([NAME])
+    assert not list(tmp_path.glob("mlflow*"))
 
 
 def test_any_tracker_can_follow(short, layout, folder):

@@ -163,8 +163,12 @@ class Live:
         self._thread = threading.Thread(target=self._work, daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
         return self
+
+    def start(self) -> None:
+        """Connect to the tracker, which takes seconds, unless that has begun; returns at once."""
+        if self._thread.ident is None:
+            self._thread.start()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -179,6 +183,7 @@ class Live:
 
     def __call__(self, view: View) -> None:
         """Note that a view has something new; returns at once."""
+        self.start()
         self._noticed.put(view)
 
     def _work(self) -> None:
