@@ -31,13 +31,14 @@ def computed(path, images):
     return probabilities
 
 
-@pytest.fixture(scope="module", params=["mnist", pytest.param("warwick", marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=["mnist", "warwick"])
 def champion(request, tmp_path_factory):
     """A champion, and its file."""
     folder = champion_folder(request.param, ROOT)
     return SavedModel.load(folder), export(str(folder), tmp_path_factory.mktemp("onnx") / "champion.onnx")
 
 
+@pytest.mark.slow
 def test_a_champion_gives_what_it_gives_in_predict_for_any_number_of_raw_images(champion, digits, glands):
     model, path = champion
     images = (digits if model.task.name == "mnist" else glands).images
@@ -47,6 +48,7 @@ def test_a_champion_gives_what_it_gives_in_predict_for_any_number_of_raw_images(
         assert np.ptp(expected) > 0.5  # so that it matters which image, and which class
 
 
+@pytest.mark.slow
 def test_the_file_states_what_it_is_and_what_it_takes(champion):
     model, path = champion
     proto = onnx.load(path)
@@ -63,6 +65,7 @@ def test_the_file_states_what_it_is_and_what_it_takes(champion):
     assert re.match(takes[model.task.name], about["input"])
 
 
+@pytest.mark.slow
 def test_weights_are_in_the_file_once(champion):
     model, path = champion
     weights = sum(4 * parameter.numel() for parameter in model.network.parameters())
@@ -96,6 +99,7 @@ def test_every_kind_of_network_is_tried():
     assert {*TRAINED, *(config.settings["network"]["kind"] for config in champions)} == set(NETWORKS)
 
 
+@pytest.mark.slow
 def test_a_file_that_computes_something_else_is_refused(champion):
     model, path = champion
     changed = SavedModel.load(champion_folder(model.task.name, ROOT))

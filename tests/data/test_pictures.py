@@ -96,7 +96,7 @@ def of_floats(path):
         ("text.tif", text, "is not a readable image: not a TIFF file"),
         ("cut.tif", cut_tiff, "is not a readable image"),
         ("cut.png", cut_png, "is not a readable image"),
-        ("huge.png", huge, "is not a readable image: Image size .* exceeds limit"),
+        pytest.param("huge.png", huge, "is not a readable image: Image size .* exceeds limit", marks=pytest.mark.slow),
         ("large.png", large, "10000x10000 pixels, expected at most 67108864: cut it into parts"),
         ("floats.tif", of_floats, "expected 8 or 16 bits of grey, RGB or RGBA"),
         ("notes.txt", text, r"expected an image file \(.bmp, "),

@@ -195,6 +195,7 @@ def test_a_diverged_trial_is_recorded_and_the_others_continue(grid, search):
     assert "loss is nan after" in trials.loc[0, "error"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [MemoryError("1 TiB"), torch.OutOfMemoryError("CUDA out of memory.\nTried 1 TiB")])
 def test_lack_of_memory_fails_one_trial(grid, search, monkeypatch, error):
     fail_once(monkeypatch, error)

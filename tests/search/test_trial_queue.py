@@ -98,7 +98,9 @@ def test_a_dropped_trial_is_queued_once_with_its_parameters_and_without_its_attr
     assert (stored.trials[2].params, stored.trials[2].user_attrs) == (point, {})
 
 
-@pytest.mark.parametrize("sampler", [Random(kind="random"), Tpe(kind="tpe", startup=2)])
+@pytest.mark.parametrize(
+    "sampler", [Random(kind="random"), pytest.param(Tpe(kind="tpe", startup=2), marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("parts", [0, 1, 2, 3])
 def test_a_trial_that_was_killed_while_its_point_was_drawn_is_repeated_at_that_point(params, layout, sampler, parts):
     keys, choices = ("optimizer.learning_rate", "regularization.strength", "network.width"), tuple(range(1, 100))

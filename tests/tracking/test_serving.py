@@ -163,6 +163,7 @@ DOCUMENTED = "http://127.0.0.1:5001/invocations"
 PAGE = (ROOT / "docs" / "predict.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_requests_of_the_documentation_work(endpoint, files, tmp_path):
     address = endpoint("warwick")
     Image.open(files["warwick"][0]).save(tmp_path / "slide.png")

@@ -88,7 +88,7 @@ def assert_same(result, expected):
     assert all(torch.equal(result[0][name], value) for name, value in expected[0].items())
 
 
-@pytest.mark.parametrize("rich", [False, True])
+@pytest.mark.parametrize("rich", [pytest.param(False, marks=pytest.mark.slow), True])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("step", range(1, ITERATIONS))
 def test_a_training_that_was_stopped_anywhere_ends_as_if_it_had_not_been(tmp_path, optimizer, step, rich):
