@@ -14,7 +14,6 @@ import pytest
 from PIL import Image
 
 from dl4ia.cli import ending_in_one_line, run
-from dl4ia.execution.signals import Interrupted
 from tests.conftest import ROOT
 
 
@@ -98,12 +97,11 @@ def test_a_folder_without_params_is_one_line(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_a_command_with_one_line_that_says_how_to_continue(number, code, capsys):
-    def work():
-        raise Interrupted(number)
-
+def test_a_signal_ends_a_command_with_one_line_that_says_how_to_continue(number, code, monkeypatch, capsys):
+    """Also while Typer runs it, which would make a success of KeyboardInterrupt."""
+    monkeypatch.setattr("dl4ia.base.working_copy.check_code", lambda _: os.kill(os.getpid(), number))
     with pytest.raises(SystemExit) as end:
-        ending_in_one_line(work)
+        run(["list"])
     assert end.value.code == code
     assert capsys.readouterr().err == (
         f"stopped by {number.name}: all that is done is kept, and the same command resumes\n"

@@ -11,8 +11,12 @@ _EXIT = 128  # a shell's exit code of a signal is this and its number
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Interrupted(KeyboardInterrupt):
-    """A signal that asks the command to end; `code` is what the command then exits with."""
+class Interrupted(BaseException):
+    """A signal that asks the command to end; `code` is what the command then exits with.
+
+    No KeyboardInterrupt: libraries make something else of that, such as Typer, whose commands would end as if all were
+    done.
+    """
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
