@@ -28,9 +28,12 @@ def dask_cluster():
 
 
 EXECUTORS = {"local processes": local_processes, "dask cluster": dask_cluster}
+SLOW = {"dask cluster"}  # to start
 
 
-@pytest.fixture(scope="module", params=["local processes", pytest.param("dask cluster", marks=pytest.mark.slow)])
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in EXECUTORS]
+)
 def executor(request):
     """One for all tests: after whatever failed, it can be used again."""
     with EXECUTORS[request.param]() as started:

@@ -124,9 +124,8 @@ class DaskCluster:
 
 def _connected(address: str) -> Client:
     try:
-        get_address_host_port(
-            address
-        )  # a Client that fails for that closes whenever it is freed, and may wait for itself
+        # Before there is a Client: one that fails for its address closes when it is freed, and may wait for itself.
+        get_address_host_port(address)
     except ValueError as error:
         raise RunError(f"scheduler {address!r}: expected an address such as tcp://host:8786") from error
     return Client(address, timeout=_PATIENCE, set_as_default=False)

@@ -165,11 +165,6 @@ class Live:
     def __enter__(self) -> Self:
         return self
 
-    def start(self) -> None:
-        """Connect to the tracker, which takes seconds, unless that has begun; returns at once."""
-        if self._thread.ident is None:
-            self._thread.start()
-
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -180,6 +175,11 @@ class Live:
             self._thread.join(_PATIENCE)
         if self._thread.is_alive():
             _warn("the tracker takes too long: `make publish` sends the rest")
+
+    def start(self) -> None:
+        """Connect to the tracker, which takes seconds, unless that has begun; returns at once."""
+        if self._thread.ident is None:
+            self._thread.start()
 
     def __call__(self, view: View) -> None:
         """Note that a view has something new; returns at once."""
