@@ -99,18 +99,21 @@ def assert_working_copies_do_not_repeat_a_trial(grid, tmp_path, url, name="study
 
 @pytest.mark.field("python/cpython#96062", "a pool waits for ever for a worker that was killed")
 def test_a_killed_worker_ends_a_study_and_the_same_command_finishes_it(grid, layout):
-    study, url = few(grid, iterations=40), default_url(layout)
+    study, url = few(grid, iterations=120), default_url(layout)
     killed = []
 
-    def processes():
+    def kill_the_worker_of_the_newest_trial() -> bool:
+        """Kill the worker whose trial has longest to run, as others may end theirs; return whether there is one."""
         trials = join_study("study", study, url).trials
-        return [trial.user_attrs.get("process") for trial in trials if trial.state.name == "RUNNING"]
+        running = [trial for trial in trials if trial.state.name == "RUNNING" and "process" in trial.user_attrs]
+        if running:
+            killed.append(int(running[-1].user_attrs["process"].split("/")[1]))
+            os.kill(killed[0], signal.SIGKILL)
+        return bool(running)
 
     def kill(progress) -> None:
         if progress.ended and not killed:
-            wait_for(lambda: any(processes()))  # the worker whose trial has ended may not have taken the next one yet
-            killed.append(int(next(filter(None, processes())).split("/")[1]))
-            os.kill(killed[0], signal.SIGKILL)
+            wait_for(kill_the_worker_of_the_newest_trial)  # perhaps none has taken its next trial yet
 
     with pytest.raises(RunError, match="a worker process was killed"):
         run(study, layout, executor=TWO, observe=kill)
