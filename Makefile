@@ -2,7 +2,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 PORT ?=
 REV ?= HEAD
-GROUP ?= search finals best digits networks ablation splits starts
+GROUP ?= joint search finals best digits networks ablation splits starts
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 # Jobs of language models: eight processes that nothing here uses, 1.3 GB and half of the time to start.
