@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -43,6 +44,52 @@ def test_the_best_trials_come_first_with_how_far_ahead_they_are(copy: Copy) -> N
     assert search.top["trial"].tolist() == [4, 3, 1, 0]
     assert search.lead == pytest.approx(0.005)
     assert search.near == 1
+
+
+def test_networks_that_stayed_at_chance_level_are_counted(copy: Copy) -> None:
+    lambdas, sizes = (read_study(name, *copy) for name in ("lambda", "sizes"))
+    assert lambdas.networks.groupby("trial")["trained"].sum().tolist() == [3, 0, 3, 3]
+    assert lambdas.top.set_index("trial")["trained"].to_dict() == {3: 3, 0: 3, 2: 3, 1: 0}
+    assert lambdas.networks["score"].tolist() == pytest.approx([0.61, 0.62, 0.63] * 4)
+    stayed = "of 12 networks of complete trials stayed at chance level"
+    assert sentences.started(lambdas).startswith(f"3 {stayed}: all of 1 trial. They count in the scores")
+    mixed = replace(lambdas, complete=lambdas.complete.assign(trained=[3, 2, 1, 0]))
+    assert sentences.started(mixed).startswith(f"6 {stayed}: all of 1 trial and some of 2 others.")
+    some = replace(lambdas, complete=lambdas.complete.assign(trained=[3, 2, 3, 3]))
+    assert sentences.started(some).startswith(f"1 {stayed}: some of 1 trial.")
+    assert sentences.started(sizes) == "All 8 networks of complete trials left chance level."  # no pruned ones
+    table = trials_table([lambdas, sizes])
+    assert table[["trained", "networks"]].iloc[[0, 1, 6]].to_numpy(na_value=-1).tolist() == [[3, 3], [0, 3], [-1, -1]]
+
+
+def test_a_network_without_any_score_has_not_trained_however_small_its_loss(copy: Copy, tmp_path: Path) -> None:
+    params, layout = copy[0], Layout(tmp_path)
+    write_studies(layout)
+    directory = layout.study("lambda")
+    curves = directory.table("curves")
+    curves.loc[(curves["trial"] == 3) & (curves["fold"] == 2) & (curves["step"] == 200), "train/dice"] = 0.0
+    directory.write_table("curves", curves)
+    search = read_study("lambda", params, layout)
+    assert search.top.set_index("trial")["trained"].to_dict() == {3: 2, 0: 3, 2: 3, 1: 0}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda curves: curves.drop(columns="train/loss"), r"curves.csv: column 'train/loss' is missing: run `dvc"),
+        (
+            lambda curves: curves[curves["trial"] != 2],
+            r"curves.csv: trial 2: it is complete, and has no point: run `dvc",
+        ),
+    ],
+)
+def test_curves_that_do_not_suit_the_trials_are_an_error(copy: Copy, tmp_path: Path, change, message: str) -> None:
+    params, layout = copy[0], Layout(tmp_path)
+    write_studies(layout)
+    directory = layout.study("lambda")
+    directory.write_table("curves", change(directory.table("curves")))
+    with pytest.raises(RunError, match=message):
+        read_study("lambda", params, layout)
 
 
 def test_a_pruned_trial_has_the_mean_of_its_last_scores(copy: Copy) -> None:
@@ -129,12 +176,12 @@ def test_trials_that_do_not_suit_the_space_are_an_error(
 def test_all_trials_are_in_one_table_with_a_column_a_parameter(copy: Copy) -> None:
     table = trials_table([read_study(name, *copy) for name in ("lambda", "sizes")])
     assert table.columns.tolist() == [
-        "study", "trial", "state", "value", "seconds", "regularization.kind", "regularization.strength",
-        "network.width", "network.levels", "network.batch_norm",
+        "study", "trial", "state", "value", "trained", "networks", "seconds", "regularization.kind",
+        "regularization.strength", "network.width", "network.levels", "network.batch_norm",
     ]  # fmt: skip
     assert table["study"].value_counts().to_dict() == {"lambda": 4, "sizes": 6}
 
 
 def test_no_studies_make_an_empty_table_of_trials() -> None:
-    assert trials_table([]).columns.tolist() == ["study", "trial", "state", "value", "seconds"]
+    assert trials_table([]).columns.tolist() == ["study", "trial", "state", "value", "trained", "networks", "seconds"]
     assert isinstance(trials_table([]), pd.DataFrame)

@@ -136,10 +136,29 @@ def test_a_small_study_has_one_figure_and_a_large_one_no_figure_of_the_same_twic
 
 def test_lines_join_lambdas_only_where_each_was_tried_once(lambdas: SearchResult) -> None:
     draw = study_figures(lambdas)["lambda"]
-    assert [each.get_linestyle() for each in draw(lambdas).axes[0].lines] == ["-", "-"]
+    assert [each.get_linestyle() for each in draw(lambdas).axes[0].lines[:2]] == ["-", "-"]
     first = lambdas.complete[lambdas.complete["trial"] != 1]
-    styles = [each.get_linestyle() for each in draw(replace(lambdas, complete=first)).axes[0].lines]
+    styles = [each.get_linestyle() for each in draw(replace(lambdas, complete=first)).axes[0].lines[:2]]
     assert styles == ["None", "-"]
+
+
+def test_each_lambda_has_its_networks_beside_it_and_crosses_for_those_at_chance_level(lambdas: SearchResult) -> None:
+    figure = study_figures(lambdas)["lambda"](lambdas)
+    stayed, trained, others_trained = (len(points.get_offsets()) for points in figure.axes[0].collections)
+    assert (stayed, trained, others_trained) == (3, 3, 6)
+    assert legend(figure)[2:] == ["one network of a trial", "one that stayed at chance level"]
+
+
+def test_trials_with_a_network_at_chance_level_are_crosses(sizes: SearchResult) -> None:
+    complete = sizes.complete.assign(trained=[2, 2, 2, 0])
+    search = replace(sizes, complete=complete)
+    figures = study_figures(search)
+    crosses = "complete, with a network at chance level"
+    assert legend(figures["history"](search))[:3] == ["complete", crosses, "pruned, when stopped"]
+    assert legend(figures["slices"](search)) == ["complete", crosses, "pruned, when stopped"]
+    assert [len(each.get_offsets()) for each in figures["slices"](search).axes[0].collections] == [3, 1, 1]
+    assert legend(figures["widths"](search)) == ["complete", crosses]
+    assert not figures["widths"](sizes).legends
 
 
 def test_ranges_of_width_and_levels_are_drawn_as_points(sizes: SearchResult) -> None:
@@ -156,6 +175,9 @@ def test_choices_of_width_and_levels_are_cells_with_the_number_of_trials(sizes: 
     search = replace(sizes, study=sizes.study.model_copy(update={"space": space}), complete=complete)
     shown = texts(study_figures(search)["widths"](search))
     assert {"0.820\n2 trials", "0.700\n1 trial", "no trial"} <= set(shown)
+    search = replace(search, complete=search.complete.assign(trained=[1, 2, 2, 0, 1]))
+    shown = texts(study_figures(search)["widths"](search))
+    assert {"0.820\n2 trials\n1 of 2 trained", "0.700\n1 trial\n0 of 2 trained"} <= set(shown)
 
 
 def test_pruned_and_failed_trials_are_in_the_history(sizes: SearchResult) -> None:

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import pandas as pd
-
 from dl4ia.analysis.comparisons import ablations
 from dl4ia.analysis.families import named_pairs
 from dl4ia.analysis.paired import Pair
@@ -14,7 +12,6 @@ from dl4ia.analysis.selection import Optimism, optimism
 from dl4ia.analysis.starting import Starting, starting
 from dl4ia.analysis.tables import Result
 from dl4ia.config import Params
-from dl4ia.tasks import task_of
 
 ABLATION, SPLITS, STARTS = GROUPS = ("ablation", "splits", "starts")  # as in params.yaml
 
@@ -34,16 +31,11 @@ class Questions:
     optimism: dict[str, Optimism]
 
 
-def questions(
-    read: Sequence[Result], params: Params, searches: Sequence[SearchResult], curves: dict[str, pd.DataFrame]
-) -> Questions:
-    """Return the answers of a task from its results, and from its studies with their curves by name."""
+def questions(read: Sequence[Result], params: Params, searches: Sequence[SearchResult]) -> Questions:
+    """Return the answers of a task from its results and its studies."""
     groups = {result.name: params.rows[result.name].group for result in read}
     starts = [result for result in read if groups[result.name] == STARTS]
-    found = {
-        search.name: optimism(curves[search.name], search.trials, f"validation/{task_of(search.study.task).metric}")
-        for search in searches
-    }
+    found = {search.name: optimism(search.networks) for search in searches}
     return Questions(
         ablation=named_pairs(read, params, [name for name, group in groups.items() if group == ABLATION]),
         skips=_skips(read, params),
@@ -56,7 +48,7 @@ def questions(
 def _skips(read: Sequence[Result], params: Params) -> list[tuple[Result, Result]]:
     by_name = {result.name: result for result in read if result.trained}
     pairs = [
-        (each.rival, each.name) if each.values[0] else (each.name, each.rival)  # noqa: PD011 (no data frame)
+        (each.rival, each.name) if each.values[0] else (each.name, each.rival)
         for each in ablations(read, params)
         if each.setting == "network.skip_connections"
     ]

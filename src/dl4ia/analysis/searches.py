@@ -7,6 +7,7 @@ import pandas as pd
 
 from dl4ia.base.errors import RunError
 from dl4ia.config import Study
+from dl4ia.runs.results import left_chance_level
 from dl4ia.runs.study_directory import StudyDirectory
 from dl4ia.tasks import task_of
 
@@ -20,6 +21,11 @@ class SearchResult:
 
     `pruned` are the trials stopped early, with the mean validation score over the folds so far in `value`. `failed` are
     the numbers of those with an error of their own, without the `interrupted` ones, each of which was repeated.
+
+    `networks` are those of the complete trials, one a fold: `trial`, `fold`, its `score` and whether it `trained`. The
+    score of a trial is the mean over its networks, whether they trained or not; `complete` and `top` have how many
+    `trained`, of how many `networks`.
+
     `importances` are shares of the variance of the score, as main effects (fANOVA); `interactions` is what these leave.
     """
 
@@ -27,6 +33,7 @@ class SearchResult:
     study: Study
     trials: pd.DataFrame
     complete: pd.DataFrame
+    networks: pd.DataFrame
     pruned: pd.DataFrame
     failed: pd.Series
     interrupted: int
@@ -45,6 +52,13 @@ def search_result(name: str, study: Study, directory: StudyDirectory) -> SearchR
     complete = _ended(trials, study, "complete").sort_values("value", ascending=False, kind="stable")
     if complete.empty:
         return None
+    networks = _networks(name, study, directory)
+    of_complete = networks[networks["trial"].isin(complete["trial"])]
+    complete = complete.join(of_complete.groupby("trial")["trained"].agg(trained="sum", networks="size"), on="trial")
+    if complete["networks"].isna().any():
+        trial = complete.loc[complete["networks"].isna(), "trial"].iloc[0]
+        where = f"{directory.results / 'curves.csv'}: trial {trial}: it is complete, and has no point"
+        raise RunError(f"{where}: run `{study.command(name)}`")
     values = complete["value"].to_numpy()
     failed = trials[trials["state"] == "failed"]
     interrupted = failed["error"] == "interrupted"
@@ -54,10 +68,11 @@ def search_result(name: str, study: Study, directory: StudyDirectory) -> SearchR
         study=study,
         trials=trials,
         complete=complete,
-        pruned=_pruned(trials, study, directory.table("curves")),
+        networks=of_complete,
+        pruned=_pruned(trials, study, networks),
         failed=failed.loc[~interrupted, "trial"],
         interrupted=int(interrupted.sum()),
-        top=complete.head(_TOP)[["trial", "value", *study.space]],
+        top=complete.head(_TOP)[["trial", "value", "trained", "networks", *study.space]],
         lead=float(values[0] - values[1]) if len(values) > 1 else None,
         near=int((values >= values[0] - NEAR).sum()) - 1,
         importances=importances,
@@ -103,20 +118,45 @@ def _importances(directory: StudyDirectory, study: Study) -> dict[str, float]:
     return {row.parameter: float(row.importance) for row in table.itertuples() if row.parameter in study.space}
 
 
-def _pruned(trials: pd.DataFrame, study: Study, curves: pd.DataFrame) -> pd.DataFrame:
+def _networks(name: str, study: Study, directory: StudyDirectory) -> pd.DataFrame:
+    """Return trial, fold, last score, and whether it left chance level, of each network that has a point."""
+    curves, task = directory.table("curves"), task_of(study.task)
+    score, metric, loss = f"validation/{task.metric}", f"train/{task.metric}", "train/loss"
+    if curves.empty:
+        return pd.DataFrame({"trial": [], "fold": [], "score": [], "trained": []}).astype(
+            {"trial": int, "trained": bool}
+        )
+    for column in (score, metric, loss):
+        if column not in curves:
+            where = f"{directory.results / 'curves.csv'}"
+            raise RunError(f"{where}: column {column!r} is missing: run `{study.command(name)}`")
+    last = curves.sort_values(["trial", "fold", "step"], kind="stable").groupby(["trial", "fold"]).tail(1)
+    ends = zip(last[loss], last[metric], strict=True)
+    trained = [
+        left_chance_level({("train", "loss"): at, ("train", task.metric): reached}, task) for at, reached in ends
+    ]
+    return last[["trial", "fold"]].assign(score=last[score], trained=trained).reset_index(drop=True)
+
+
+def _pruned(trials: pd.DataFrame, study: Study, networks: pd.DataFrame) -> pd.DataFrame:
     """Return the pruned trials that have points, with the mean of the last score of each fold as their value."""
-    pruned, score = _ended(trials, study, "pruned"), f"validation/{task_of(study.task).metric}"
-    if score not in curves:
-        return pruned.iloc[:0]
-    last = curves.sort_values("step", kind="stable").groupby(["trial", "fold"])[score].last()
-    value = pruned["trial"].map(last.groupby("trial").mean())
+    pruned = _ended(trials, study, "pruned")
+    value = pruned["trial"].map(networks.groupby("trial")["score"].mean())
     return pruned.assign(value=value).dropna(subset="value")
 
 
 def trials_table(searches: list[SearchResult]) -> pd.DataFrame:
-    """Return a row a trial of all studies: study, trial, state, value, seconds, and a column a parameter."""
-    first = ["study", "trial", "state", "value", "seconds"]
-    tables = [search.trials.assign(study=search.name).drop(columns=["started", "error"]) for search in searches]
+    """Return a row a trial of all studies: study, trial, state, value, seconds, and a column a parameter.
+
+    Of complete trials also how many networks `trained`, of how many `networks`.
+    """
+    first = ["study", "trial", "state", "value", "trained", "networks", "seconds"]
+    tables = [
+        search.trials.assign(study=search.name)
+        .drop(columns=["started", "error"])
+        .join(search.complete.set_index("trial")[["trained", "networks"]].astype("Int64"), on="trial")
+        for search in searches
+    ]
     if not tables:
         return pd.DataFrame(columns=first)
     table = pd.concat(tables, ignore_index=True).infer_objects()

@@ -6,34 +6,35 @@ import pandas as pd
 
 from dl4ia.analysis.intervals import Summary, summarize
 
-_LEAST = 2  # folds: one to choose by, and another
+_LEAST = 2  # folds: one to choose by, and another; and trials
 
 
 @dataclass(frozen=True)
 class Optimism:
     """The best of `trials` points by one fold: its lead over their mean there, and on the other folds.
 
-    Summaries are over the folds, each of which chooses once. Their difference, the optimism, is what the maximum over
-    many noisy scores adds.
+    These are the trials whose networks all trained, of `complete` ones. Summaries are over the folds, each of which
+    chooses once. Their difference, the optimism, is what the maximum over many noisy scores adds.
     """
 
     trials: int
+    complete: int
     folds: int
     where_chosen: Summary
     elsewhere: Summary
     optimism: Summary
 
 
-def optimism(curves: pd.DataFrame, trials: pd.DataFrame, metric: str) -> Optimism | None:
-    """Measure the optimism of choosing by one fold; None for a study without folds, or of one complete trial.
+def optimism(networks: pd.DataFrame) -> Optimism | None:
+    """Measure the optimism of choosing by one fold; None for a study without folds, or of less than two such trials.
 
-    `curves` and `trials` are a study's tables; `metric` is the column of the score in `curves`.
+    `networks` are those of the complete trials, with trial, fold, score and whether they trained. A trial of which one
+    did not is left out: none would choose it, and all others lead a mean that it is part of.
     """
-    complete = trials.loc[trials["state"] == "complete", "trial"]
-    points = curves[curves["trial"].isin(complete)].sort_values("step", kind="stable")
-    if metric not in points or points["fold"].nunique() < _LEAST or len(complete) < _LEAST:
+    trained = networks[networks.groupby("trial")["trained"].transform("all")]
+    scores = trained.pivot_table(index="trial", columns="fold", values="score").dropna()
+    if scores.shape[1] < _LEAST or len(scores) < _LEAST:
         return None
-    scores = points.pivot_table(index="trial", columns="fold", values=metric, aggfunc="last").dropna()
     leads = scores - scores.mean()  # so that a fold that is easy for all counts for none
     rows = []
     for fold in scores:
@@ -48,4 +49,4 @@ def optimism(curves: pd.DataFrame, trials: pd.DataFrame, metric: str) -> Optimis
     assert there is not None
     assert elsewhere is not None
     assert difference is not None
-    return Optimism(len(scores), len(table), there, elsewhere, difference)
+    return Optimism(len(scores), networks["trial"].nunique(), len(table), there, elsewhere, difference)

@@ -143,14 +143,13 @@ def collect(params: Params, layout: Layout, notice: str = "") -> Report:
     fake = stand_ins(known)
     outcomes = {name: search_result(name, study, layout.study(name)) for name, study in params.studies.items()}
     searches = [search for search in outcomes.values() if search is not None]
-    curves = {search.name: layout.study(search.name).table("curves") for search in searches}
     tasks = dict.fromkeys(result.record.task for result in read)
     runs = runs_table(read)
     done = {result.name for result in read}
     task_reports = []
     for name in tasks:
         of_task = [each for each in read if each.record.task == name]
-        answers = questions(of_task, params, [each for each in searches if each.study.task == name], curves)
+        answers = questions(of_task, params, [each for each in searches if each.study.task == name])
         if shown := [each for each in of_task if params.rows[each.name].group not in GROUPS]:
             task_reports.append(_task(shown, params, answers, real=name not in fake, judged=not notice))
     return Report(

@@ -1,5 +1,7 @@
 """Variants and studies in words: plain text without markup, for any template. All values come from `analysis`."""
 
+from dataclasses import dataclass
+
 from dl4ia.analysis.comparisons import Ablation
 from dl4ia.analysis.convergence import Convergence, Verdict
 from dl4ia.analysis.generalization import GeneralizationGap
@@ -17,6 +19,16 @@ _STRATEGIES = {
     "none": "no images",
 }
 _ANNEALED = "falls to the end, together with the learning rate"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A row of the best trials of a study; `trained` is how many of its networks did, `settings` differ among them."""
+
+    number: int
+    value: float
+    trained: str
+    settings: dict[str, object]
 
 
 def strategy(name: str) -> str:
@@ -163,6 +175,23 @@ def lead(search: SearchResult) -> str:
     )
 
 
+def started(search: SearchResult) -> str:
+    """Return how many networks of the complete trials stayed at chance level."""
+    networks, complete = len(search.networks), search.complete
+    lacking = complete[complete["trained"] < complete["networks"]]
+    if lacking.empty:
+        known = "The network of the complete trial" if networks == 1 else f"All {networks} networks of complete trials"
+        return f"{known} left chance level."
+    stayed, of_all = networks - int(complete["trained"].sum()), int((lacking["trained"] == 0).sum())
+    parts = [f"all of {formats.counted(of_all, 'trial')}"] if of_all else []
+    if of_some := len(lacking) - of_all:
+        parts.append(f"some of {formats.counted(of_some, 'other' if of_all else 'trial')}")
+    return (
+        f"{stayed} of {networks} networks of complete trials stayed at chance level: {' and '.join(parts)}. They count "
+        f"in the scores all the same, so that scores may differ by how many networks trained."
+    )
+
+
 def mattered(search: SearchResult) -> str:
     """Return the shares of the variance by parameter, and what they leave."""
     if not search.importances or search.interactions is None:
@@ -171,13 +200,18 @@ def mattered(search: SearchResult) -> str:
     return f"{', '.join(shares)}; parameters together {formats.percent(search.interactions)}"
 
 
-def top(search: SearchResult) -> tuple[dict[str, object], list[tuple[int, float, dict[str, object]]]]:
-    """Return the settings that the best trials share, and of each its number, value and the other settings."""
+def top(search: SearchResult) -> tuple[dict[str, object], list[Trial]]:
+    """Return the settings that the best trials share, and these trials."""
     keys = list(search.study.space)
     shared = [key for key in keys if len(search.top) > 1 and search.top[key].nunique() == 1]
     records = search.top.to_dict(orient="records")
     rows = [
-        (int(row["trial"]), float(row["value"]), {key: row[key] for key in keys if key not in shared})
+        Trial(
+            number=int(row["trial"]),
+            value=float(row["value"]),
+            trained=f"{row['trained']} of {row['networks']}",
+            settings={key: row[key] for key in keys if key not in shared},
+        )
         for row in records
     ]
     return {key: records[0][key] for key in shared}, rows

@@ -5,10 +5,11 @@ import pandas as pd
 from dl4ia.analysis.searches import SearchResult
 from dl4ia.report import formats, names
 from dl4ia.report.html.specs import Spec, data, layered, number, text
+from dl4ia.report.plots.dimensions import AT_CHANCE
 from dl4ia.tasks.figures import BLUE, GRAY, VERMILLION
 
 _ROW = 22  # pixels
-_STATES = {"complete": BLUE, "pruned, when stopped": GRAY}
+_STATES = {"complete": (BLUE, "circle"), AT_CHANCE: (BLUE, "cross"), "pruned, when stopped": (GRAY, "circle")}
 
 
 def history(search: SearchResult) -> Spec:
@@ -25,12 +26,15 @@ def history(search: SearchResult) -> Spec:
     x = {"field": "trial", "type": "quantitative", "title": "trial",
          "axis": {"tickMinStep": 1, "format": "d", "tickCount": 8}}  # fmt: skip
     y = {"type": "quantitative", "title": "validation score", "scale": {"zero": False}}
-    states = {"domain": list(_STATES), "range": list(_STATES.values())}
+    found = [state for state in _STATES if (ended["state"] == state).any()]
+    colours, shapes = ({"domain": found, "range": [_STATES[state][index] for state in found]} for index in (0, 1))
+    state = {"field": "state", "type": "nominal", "title": None, "legend": {"labelLimit": 0}}
     line = {"type": "line", "interpolate": "step-after", "color": VERMILLION, "strokeWidth": 1.5}
     points = {
         "x": x,
         "y": {**y, "field": "value"},
-        "color": {"field": "state", "type": "nominal", "title": None, "scale": states},
+        "color": {**state, "scale": colours},
+        "shape": {**state, "scale": shapes},
         "tooltip": [
             text("trial"), number("value", "score"), text("state"),
             *[text(_escaped(key), word) for key, word in words.items()],
@@ -50,7 +54,8 @@ def history(search: SearchResult) -> Spec:
 
 
 def _ended(search: SearchResult) -> list[tuple[pd.DataFrame, str]]:
-    tables = (search.complete, search.pruned)
+    all_trained = search.complete["trained"] == search.complete["networks"]
+    tables = (search.complete[all_trained], search.complete[~all_trained], search.pruned)
     return [(table, state) for table, state in zip(tables, _STATES, strict=True) if len(table)]
 
 

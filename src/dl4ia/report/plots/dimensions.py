@@ -13,6 +13,8 @@ from dl4ia.report import formats, names
 from dl4ia.report.plots.jitter import jitter
 from dl4ia.tasks import task_of
 
+AT_CHANCE = "complete, with a network at chance level"
+
 
 def places(values: Iterable[Value], dimension: Range | Choices) -> NDArray[np.float64]:
     """Return where values stand: choices side by side in their order, numbers by size or by its logarithm."""

@@ -2,13 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from dl4ia.analysis.searches import SearchResult
 from dl4ia.report import names
-from dl4ia.report.plots.dimensions import jittered, places, score_axis, ticks
+from dl4ia.report.plots.dimensions import AT_CHANCE, jittered, places, score_axis, ticks
 from dl4ia.report.plots.study_maps import KIND, LEVELS, STRENGTH, WIDTH, lambda_points, widths
 from dl4ia.tasks.figures import BLUE, GRAY, VERMILLION, styled
 
@@ -44,11 +43,19 @@ def study_figures(search: SearchResult) -> "dict[str, Callable[[SearchResult], F
     return figures
 
 
-def _trials(axes: "Axes", trials: pd.DataFrame, where: "np.ndarray", *, complete: bool) -> None:
-    """Draw trials at their values; hollow ones were pruned, and their value is that of when they were."""
-    fill, label = (BLUE, "complete") if complete else ("none", "pruned, when stopped")
-    colour = BLUE if complete else GRAY
-    axes.scatter(where, trials["value"], s=26, facecolors=fill, edgecolors=colour, alpha=0.75, label=label)
+def _complete(axes: "Axes", search: SearchResult, where: "np.ndarray") -> None:
+    """Draw the complete trials at their values; a cross has a network that stayed at chance level."""
+    all_trained = (search.complete["trained"] == search.complete["networks"]).to_numpy()
+    for drawn, marker, label in ((all_trained, "o", "complete"), (~all_trained, "x", AT_CHANCE)):
+        if drawn.any():
+            values = search.complete["value"][drawn]
+            axes.scatter(where[drawn], values, s=26, marker=marker, color=BLUE, alpha=0.75, label=label)
+
+
+def _pruned(axes: "Axes", search: SearchResult, where: "np.ndarray") -> None:
+    """Draw the pruned trials, at their value when they were."""
+    label = "pruned, when stopped"
+    axes.scatter(where, search.pruned["value"], s=26, facecolors="none", edgecolors=GRAY, alpha=0.75, label=label)
 
 
 @styled
@@ -57,9 +64,9 @@ def history(search: SearchResult) -> Figure:
     figure = Figure(figsize=(9, 3.9))
     axes = figure.subplots()
     ordered = search.complete.sort_values("trial")
-    _trials(axes, ordered, ordered["trial"].to_numpy(), complete=True)
+    _complete(axes, search, search.complete["trial"].to_numpy())
     if len(search.pruned):
-        _trials(axes, search.pruned, search.pruned["trial"].to_numpy(), complete=False)
+        _pruned(axes, search, search.pruned["trial"].to_numpy())
     axes.step(ordered["trial"], ordered["value"].cummax(), color=VERMILLION, where="post", label="best so far")
     if len(search.failed):
         bottom = axes.get_ylim()[0]
@@ -71,7 +78,7 @@ def history(search: SearchResult) -> Figure:
     axes.set_ylabel(score_axis(search))
     axes.grid(visible=True)
     figure.suptitle(f"Study {search.name}: trials in order")
-    figure.legend(loc="outside lower center", ncols=4)
+    figure.legend(loc="outside lower center", ncols=5, columnspacing=1.2)
     return figure
 
 
@@ -105,10 +112,9 @@ def slices(search: SearchResult) -> Figure:
     for axes in grid.flat[len(space) :]:
         axes.axis("off")
     for (key, dimension), axes in zip(space.items(), grid.flat, strict=False):
-        for trials, complete in ((search.complete, True), (search.pruned, False)):
+        for trials, draw in ((search.complete, _complete), (search.pruned, _pruned)):
             if len(trials):
-                where = jittered(places(trials[key], dimension), dimension, trials["trial"])
-                _trials(axes, trials, where, complete=complete)
+                draw(axes, search, jittered(places(trials[key], dimension), dimension, trials["trial"]))
         axes.set_xticks(*ticks(dimension))
         axes.margins(x=0.15)
         axes.set_title(names.setting(key))
@@ -116,5 +122,5 @@ def slices(search: SearchResult) -> Figure:
     for axes in grid[:, 0]:
         axes.set_ylabel(score_axis(search), fontsize=9)
     figure.suptitle(f"Study {search.name}: each trial over each parameter")
-    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
