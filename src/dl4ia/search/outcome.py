@@ -21,12 +21,12 @@ _BUDGET = ("seeds", "iterations", "evaluate_every", "split")  # of a trial, not 
 
 
 def write_tables(trials: Sequence[FrozenTrial], study: Study, directory: StudyDirectory) -> None:
-    """Write `trials.csv` and `curves.csv` of all trials that have ended."""
+    """Write `curves.csv` and then `trials.csv` of all trials that have ended: who reads a trial finds its points."""
     ended = [trial for trial in trials if trial.state in _STATES]
-    columns = ["trial", "state", "value", "started", "seconds", "error", *study.space]
-    directory.write_table("trials", pd.DataFrame([_row(trial) for trial in ended], columns=columns))
     curves = [{"trial": trial.number, **point} for trial in ended for point in trial.user_attrs.get("curves", [])]
     directory.write_table("curves", pd.DataFrame(curves, columns=None if curves else ["trial", "fold", "step"]))
+    columns = ["trial", "state", "value", "started", "seconds", "error", *study.space]
+    directory.write_table("trials", pd.DataFrame([_row(trial) for trial in ended], columns=columns))
 
 
 def _row(trial: FrozenTrial) -> dict[str, Any]:
