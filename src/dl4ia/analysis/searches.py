@@ -43,6 +43,11 @@ class SearchResult:
     importances: dict[str, float]
     interactions: float | None
 
+    @property
+    def all_trained(self) -> "pd.Series[bool]":
+        """Of each complete trial, whether all of its networks trained."""
+        return self.complete["trained"] == self.complete["networks"]
+
 
 def search_result(name: str, study: Study, directory: StudyDirectory) -> SearchResult | None:
     """Read the tables of a study; None if none of its trials has ended yet. Raises RunError."""

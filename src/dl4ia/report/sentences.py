@@ -178,7 +178,7 @@ def lead(search: SearchResult) -> str:
 def started(search: SearchResult) -> str:
     """Return how many networks of the complete trials stayed at chance level."""
     networks, complete = len(search.networks), search.complete
-    lacking = complete[complete["trained"] < complete["networks"]]
+    lacking = complete[~search.all_trained]
     if lacking.empty:
         known = "The network of the complete trial" if networks == 1 else f"All {networks} networks of complete trials"
         return f"{known} left chance level."

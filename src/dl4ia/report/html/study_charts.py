@@ -26,8 +26,8 @@ def history(search: SearchResult) -> Spec:
     x = {"field": "trial", "type": "quantitative", "title": "trial",
          "axis": {"tickMinStep": 1, "format": "d", "tickCount": 8}}  # fmt: skip
     y = {"type": "quantitative", "title": "validation score", "scale": {"zero": False}}
-    found = [state for state in _STATES if (ended["state"] == state).any()]
-    colours, shapes = ({"domain": found, "range": [_STATES[state][index] for state in found]} for index in (0, 1))
+    shown = [state for _, state in _ended(search)]
+    colours, shapes = ({"domain": shown, "range": [_STATES[state][index] for state in shown]} for index in (0, 1))
     state = {"field": "state", "type": "nominal", "title": None, "legend": {"labelLimit": 0}}
     line = {"type": "line", "interpolate": "step-after", "color": VERMILLION, "strokeWidth": 1.5}
     points = {
@@ -54,8 +54,7 @@ def history(search: SearchResult) -> Spec:
 
 
 def _ended(search: SearchResult) -> list[tuple[pd.DataFrame, str]]:
-    all_trained = search.complete["trained"] == search.complete["networks"]
-    tables = (search.complete[all_trained], search.complete[~all_trained], search.pruned)
+    tables = (search.complete[search.all_trained], search.complete[~search.all_trained], search.pruned)
     return [(table, state) for table, state in zip(tables, _STATES, strict=True) if len(table)]
 
 

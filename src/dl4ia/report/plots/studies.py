@@ -45,7 +45,7 @@ def study_figures(search: SearchResult) -> "dict[str, Callable[[SearchResult], F
 
 def _complete(axes: "Axes", search: SearchResult, where: "np.ndarray") -> None:
     """Draw the complete trials at their values; a cross has a network that stayed at chance level."""
-    all_trained = (search.complete["trained"] == search.complete["networks"]).to_numpy()
+    all_trained = search.all_trained.to_numpy()
     for drawn, marker, label in ((all_trained, "o", "complete"), (~all_trained, "x", AT_CHANCE)):
         if drawn.any():
             values = search.complete["value"][drawn]

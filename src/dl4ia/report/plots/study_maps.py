@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from dl4ia.analysis.searches import SearchResult
 from dl4ia.config import Choices, Range
@@ -36,26 +37,27 @@ def lambda_points(search: SearchResult) -> Figure:
     kinds, dimension = search.study.space[KIND].corners, search.study.space[STRENGTH]
     drawn: set[bool] = set()  # of networks, whether they trained
     for shift, (kind, trials) in enumerate(search.complete.groupby(KIND)):
-        mine = trials.sort_values(STRENGTH)
-        where = places(mine[STRENGTH], dimension)
+        of_kind = trials.sort_values(STRENGTH)
+        where = places(of_kind[STRENGTH], dimension)
         once = isinstance(dimension, Choices) and sorted(where.tolist()) == list(range(len(dimension.choices)))
-        where = where if once else jittered(where, dimension, mine["trial"]) + 0.02 * shift
+        where = where if once else jittered(where, dimension, of_kind["trial"]) + 0.02 * shift
         label = _PENALTIES.get(str(kind), str(kind))
         line = {True: "-", False: "none"}[once]
         marker, colour = ("o", BLUE) if kind == kinds[0] else ("s", VERMILLION)
-        axes.plot(where, mine["value"], linestyle=line, marker=marker, color=colour, alpha=0.75, label=label)
-        if mine["networks"].max() > 1 or (mine["trained"] < mine["networks"]).any():
-            place = dict(zip(mine["trial"], where + _BESIDE * (2 * shift - 1), strict=True))
-            drawn |= _networks(axes, search.networks[search.networks["trial"].isin(mine["trial"])], place, colour)
+        axes.plot(where, of_kind["value"], linestyle=line, marker=marker, color=colour, alpha=0.75, label=label)
+        if len(search.networks) > len(search.complete) or not search.all_trained.all():
+            place = dict(zip(of_kind["trial"], where + _BESIDE * (2 * shift - 1), strict=True))
+            drawn |= _networks(axes, search.networks[search.networks["trial"].isin(of_kind["trial"])], place, colour)
     axes.set_xticks(*ticks(dimension))
     axes.set_xlabel("λ")
     axes.set_ylabel(score_axis(search))
     axes.grid(visible=True)
     figure.suptitle(f"Study {search.name}: complete trials by λ")
+    handles, _ = axes.get_legend_handles_labels()
     for trained, label in ((True, "one network of a trial"), (False, "one that stayed at chance level")):
         if trained in drawn:
-            axes.plot([], [], linestyle="none", marker=_MARKS[trained], color="0.4", label=label)
-    figure.legend(loc="outside lower center", ncols=2)
+            handles.append(Line2D([], [], linestyle="none", marker=_MARKS[trained], color="0.4", label=label))
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)
     return figure
 
 
@@ -121,10 +123,8 @@ def _points(search: SearchResult, rows: Range | Choices, columns: Range | Choice
     figure = Figure(figsize=(7, 4.2))
     axes = figure.subplots()
     low, top = _shades(search)
-    ordered = search.complete.sort_values("value")
-    all_trained = ordered["trained"] == ordered["networks"]
-    for drawn, mark, label in ((all_trained, "o", "complete"), (~all_trained, "X", AT_CHANCE)):
-        trials = ordered[drawn]
+    for drawn, mark, label in ((search.all_trained, "o", "complete"), (~search.all_trained, "X", AT_CHANCE)):
+        trials = search.complete[drawn].sort_values("value")
         if trials.empty:
             continue
         x, y = (
@@ -139,6 +139,6 @@ def _points(search: SearchResult, rows: Range | Choices, columns: Range | Choice
     axes.grid(visible=True)
     figure.colorbar(points, label=score_axis(search))
     figure.suptitle(f"Study {search.name}: complete trials by size")
-    if not all_trained.all():
+    if not search.all_trained.all():
         figure.legend(loc="outside lower center", ncols=2)
     return figure
