@@ -125,10 +125,15 @@ def test_the_overview_says_how_far_each_is_and_what_came_of_it(three, params, la
     layout.study("lambda").best.write_text("{}")
     table = overview(params, layout)
     rows = readable(table).set_index("name")
-    assert list(rows.loc["mnist-fc", ["done here", "result"]]) == ["1 of 10 runs", "not evaluated"]
-    assert list(rows.loc["warwick-start", ["done here", "result"]]) == ["0 of 5 runs", "test A dice 0.850 ± 0.071"]
-    assert rows.loc["warwick-logits", "result"] == "test A dice –"
-    assert list(rows.loc["lambda", ["done here", "result"]]) == ["not started", "validation dice 0.700"]
-    assert list(rows.loc["joint", ["done here", "result"]]) == ["not started", ""]
+    assert list(rows.loc["mnist-fc", ["on this machine", "result"]]) == ["1 of 10 runs", "not evaluated"]
+    assert list(rows.loc["warwick-start", ["on this machine", "result"]]) == [
+        "0 of 5 runs",
+        "test A dice 0.850 ± 0.071 (2 of 2 trained)",
+    ]
+    assert rows.loc["warwick-logits", "result"] == "test A dice – (0 of 1 trained)"
+    assert list(rows.loc["lambda", ["on this machine", "result"]]) == ["not started", "validation dice 0.700"]
+    assert list(rows.loc["joint", ["on this machine", "result"]]) == ["not started", ""]
+    (layout.result("warwick-rotations").path).mkdir()  # as DVC leaves it while an evaluation runs again
+    assert readable(overview(params, layout)).set_index("name").loc["warwick-rotations", "result"] == "not evaluated"
     start = table.set_index("name").loc["warwick-start"]
     assert (start["metric"], start["mean"], start["runs"]) == ("test A dice", pytest.approx(0.85), 2)

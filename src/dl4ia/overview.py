@@ -1,6 +1,8 @@
 """What is in params.yaml, how far each is here, and its result: `dl4ia list`."""
 
+from collections.abc import Hashable, Mapping
 from statistics import mean, stdev
+from typing import Any
 
 import pandas as pd
 
@@ -12,7 +14,7 @@ from dl4ia.runs.run_directory import RunDirectory
 from dl4ia.runs.study_directory import StudyDirectory
 from dl4ia.tasks import task_of
 
-_COLUMNS = ["kind", "name", "done_here", "metric", "mean", "sd", "runs", "about"]
+_COLUMNS = ["kind", "name", "done_here", "metric", "mean", "sd", "runs", "of_runs", "about"]
 Row = dict[str, object]
 
 
@@ -20,10 +22,12 @@ def overview(params: Params, layout: Layout) -> pd.DataFrame:
     """Return a row for each variant, ensemble and study of params.yaml.
 
     `metric` is the score on the first test set of what is in `results/`, of a study the best validation score, with
-    `mean` and `sd` over the `runs` that trained; `done_here` says how far it is in this working copy.
+    `mean` and `sd` over the `runs` that trained, of `of_runs`; `done_here` says how far it is in this working copy.
     """
     rows = [*_variants(params, layout), *_ensembles(params, layout), *_studies(params, layout)]
-    return pd.DataFrame(rows, columns=_COLUMNS).astype({"mean": float, "sd": float, "runs": "Int64"})
+    return pd.DataFrame(rows, columns=_COLUMNS).astype(
+        {"mean": float, "sd": float, "runs": "Int64", "of_runs": "Int64"}
+    )
 
 
 def _variants(params: Params, layout: Layout) -> list[Row]:
@@ -58,11 +62,11 @@ def _studies(params: Params, layout: Layout) -> list[Row]:
 
 def _tested(name: str, layout: Layout) -> Row:
     result = layout.result(name)
-    if not result.path.exists():
+    if not (result.path / "runs.json").exists():  # DVC leaves the folder while it evaluates again
         return {}
     metric, values = next(iter(test_scores(result).items()))
     of_runs = {"mean": mean(values), "sd": stdev(values) if len(values) > 1 else None} if values else {}
-    return {"metric": metric, "runs": len(values), **of_runs}
+    return {"metric": metric, "runs": len(values), "of_runs": len(result.record().runs), **of_runs}
 
 
 def _best(study: Study, directory: StudyDirectory) -> Row:
@@ -76,11 +80,13 @@ def _state(directory: RunDirectory | StudyDirectory) -> str:
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
     """Return the columns of `overview` as people read them."""
-    scores = zip(table["kind"], table["metric"], table["mean"], table["sd"], strict=True)
-    missing = {"study": ""}
-    results = [
-        f"{metric} {formats.mean_sd(center, sd)}" if isinstance(metric, str) else missing.get(kind, "not evaluated")
-        for kind, metric, center, sd in scores
-    ]
-    names = {"kind": "", "done_here": "done here"}
+    names = {"kind": "", "done_here": "on this machine"}
+    results = [_result(row) for row in table.to_dict("records")]
     return table.assign(result=results)[["kind", "name", "done_here", "result", "about"]].rename(columns=names)
+
+
+def _result(row: Mapping[Hashable, Any]) -> str:
+    if not isinstance(row["metric"], str):
+        return "" if row["kind"] == "study" else "not evaluated"
+    score = f"{row['metric']} {formats.mean_sd(row['mean'], row['sd'])}"
+    return f"{score} ({row['runs']} of {row['of_runs']} trained)" if row["kind"] == "variant" else score

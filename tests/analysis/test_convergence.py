@@ -46,7 +46,7 @@ STILL_FALLING = 0.7 * np.exp(-1.2 * POINTS)
     ],
 )
 def test_the_verdict_follows_from_both_losses(train: np.ndarray, validation: np.ndarray, verdict: Verdict) -> None:
-    result = convergence(curves(train, validation), [0, 1, 2])
+    result = convergence(curves(train, validation), [0, 1, 2], 2)
     assert result is not None
     assert result.verdict == verdict
 
@@ -61,27 +61,27 @@ def test_the_verdict_follows_from_both_losses(train: np.ndarray, validation: np.
     ],
 )
 def test_a_loss_that_falls_with_the_learning_rate_says_nothing_of_a_longer_training(validation, rate, verdict) -> None:
-    result = convergence(curves(STILL_FALLING, validation, rate=rate), [0, 1, 2])
+    result = convergence(curves(STILL_FALLING, validation, rate=rate), [0, 1, 2], 2)
     assert result is not None
     assert result.verdict == verdict
 
 
 @pytest.mark.filterwarnings("error")
 def test_a_loss_of_zero_falls_no_further() -> None:
-    result = convergence(curves(np.where(POINTS > 0.8, 0.0, 1 - POINTS), None), [0, 1, 2])
+    result = convergence(curves(np.where(POINTS > 0.8, 0.0, 1 - POINTS), None), [0, 1, 2], 2)
     assert result is not None
     assert result.verdict == Verdict.CONVERGED
 
 
 def test_equal_losses_are_never_over_fitting() -> None:
     both = rising_after(0.2, 1.0)
-    result = convergence(curves(both, both, seeds=1), [0])
+    result = convergence(curves(both, both, seeds=1), [0], 2)
     assert result is not None
     assert result.verdict == Verdict.UNSTABLE
 
 
 def test_the_numbers_behind_a_verdict_are_given() -> None:
-    result = convergence(curves(STILL_FALLING, rising_after(0.4, 0.2)), [0, 1, 2])
+    result = convergence(curves(STILL_FALLING, rising_after(0.4, 0.2)), [0, 1, 2], 2)
     assert result is not None
     assert result.runs == 3
     assert result.last_step == 5000
@@ -92,45 +92,62 @@ def test_the_numbers_behind_a_verdict_are_given() -> None:
 
 
 @pytest.mark.parametrize(
-    ("train", "verdict"), [(STILL_FALLING, Verdict.NOT_CONVERGED), (falling(0.2), Verdict.CONVERGED)]
+    ("train", "verdict"),
+    [
+        (STILL_FALLING, Verdict.NOT_CONVERGED),
+        (falling(0.2), Verdict.CONVERGED),
+        (rising_after(0.5, 0.4), Verdict.UNSTABLE),
+    ],
 )
-def test_without_validation_the_training_loss_says_whether_it_still_falls(train: np.ndarray, verdict: Verdict) -> None:
-    result = convergence(curves(train, None), [0, 1, 2])
+def test_without_validation_the_training_loss_says_whether_it_still_falls_or_rises(
+    train: np.ndarray, verdict: Verdict
+) -> None:
+    result = convergence(curves(train, None), [0, 1, 2], 2)
     assert result is not None
     assert (result.verdict, result.best_step) == (verdict, None)
 
 
 def test_a_loss_that_falls_less_than_its_noise_has_converged() -> None:
     noisy = 0.3 * (1 + 0.2 * np.random.default_rng(3).standard_normal(50)) - 0.02 * POINTS
-    result = convergence(curves(noisy, noisy, seeds=1), [0])
+    result = convergence(curves(noisy, noisy, seeds=1), [0], 2)
     assert result is not None
     assert result.verdict != Verdict.NOT_CONVERGED
 
 
+def test_a_training_that_one_run_has_just_begun_has_not_converged() -> None:
+    table = curves(falling(0.2), falling(0.25), seeds=2)
+    late = (table["seed"] == 1) & (table["step"] < 4500)
+    table.loc[late, ["train/loss", "validation/loss"]] = np.log(2)
+    table.loc[(table["seed"] == 1) & ~late, ["train/loss", "validation/loss"]] = 0.68
+    result = convergence(table, [0, 1], 2)
+    assert result is not None
+    assert (result.verdict, result.fall, result.late) == (Verdict.NOT_CONVERGED, 0, 1)
+
+
 def test_there_is_no_verdict_if_no_run_trained() -> None:
     dead = np.full(50, np.log(2))
-    assert convergence(curves(dead, dead), []) is None
+    assert convergence(curves(dead, dead), [], 2) is None
 
 
 def test_runs_that_did_not_train_have_no_part_in_the_verdict() -> None:
     table = curves(falling(0.2), falling(0.25))
     table.loc[table["seed"] == 1, ["train/loss", "validation/loss"]] = np.log(2)
-    result = convergence(table, [0, 2])
+    result = convergence(table, [0, 2], 2)
     assert result is not None
     assert (result.runs, result.verdict) == (2, Verdict.CONVERGED)
-    alone = convergence(table[table["seed"] != 1], [0, 2])
+    alone = convergence(table[table["seed"] != 1], [0, 2], 2)
     assert result == alone
 
 
 def test_there_is_no_verdict_on_a_curve_of_few_points() -> None:
     table = curves(STILL_FALLING, STILL_FALLING)
-    assert convergence(table[table["step"] <= 900], [0, 1, 2]) is None
+    assert convergence(table[table["step"] <= 900], [0, 1, 2], 2) is None
 
 
 def test_a_run_that_diverged_early_has_no_part_in_the_mean() -> None:
     table = curves(falling(0.2), falling(0.25))
     diverged = table[(table["seed"] == 2) & (table["step"] <= 300)]
-    result = convergence(pd.concat([table[table["seed"] < 2], diverged]), [0, 1])
+    result = convergence(pd.concat([table[table["seed"] < 2], diverged]), [0, 1], 2)
     assert result is not None
     assert (result.last_step, result.verdict) == (5000, Verdict.CONVERGED)
 

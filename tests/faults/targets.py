@@ -146,7 +146,7 @@ def _analysed(prepared: Prepared) -> Result:
     (result,) = read = results(prepared.params, prepared.layout)
     runs_table(read)
     summary_table(read)
-    convergence(result.curves, result.trained)
+    convergence(result.curves, result.trained, len(result.task.classes))
     starts(result.curves, len(result.task.classes))
     generalization_gap(result, prepared.params.variant(EVALUATED).settings.split.strategy)
     reproductions(result)

@@ -188,7 +188,7 @@ def test_pruned_and_failed_trials_are_in_the_history(sizes: SearchResult) -> Non
 def test_importances_show_what_parameters_do_together(sizes: SearchResult) -> None:
     figure = study_figures(sizes)["importances"](sizes)
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert names == ["width", "levels", "batch norm", "parameters together"]
+    assert names == ["width", "levels", "batch norm", "interactions"]
     assert texts(figure)[:4] == ["50%", "20%", "10%", "20%"]
 
 

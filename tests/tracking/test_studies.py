@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from dl4ia.analysis.searches import search_result
 from dl4ia.base.errors import RunError, UserError
 from dl4ia.config import flat
 from dl4ia.execution.processes import this_process
@@ -95,6 +96,13 @@ def test_curves_of_a_trial_are_means_over_its_folds(public, runs):
     table = public.layout.study(public.name).table("curves")
     expected = table[table["trial"] == number].groupby("step")["validation/dice"].mean()
     assert curve(public, run, "curve/validation_dice") == list(expected.items())
+
+
+def test_complete_trials_have_the_share_of_their_networks_that_trained(public, runs):
+    result = search_result(public.name, public.study, public.layout.study(public.name))
+    shares = (result.complete["trained"] / result.complete["networks"]).set_axis(result.complete["trial"])
+    trained = {number: run.data.metrics["trained"] for number, run in runs[1].items() if "trained" in run.data.metrics}
+    assert trained == shares.to_dict()
 
 
 def test_parameters_are_named_as_those_of_variants(params, runs):

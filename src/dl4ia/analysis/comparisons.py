@@ -20,8 +20,8 @@ _VALIDATION = "validation"  # the part of the images that decides
 class Best:
     """The variant with the highest mean validation score among `candidates` variants of one split strategy.
 
-    Over runs that trained, at least half of each variant's. `twins` are variants with the same runs, `seed` is the run
-    with the highest validation score, and `second` the next variant with other runs, with the lead over it.
+    Of each at least half of the runs trained, and these count. `twins` are variants with the same runs, `seed` is the
+    run with the highest validation score, and `second` the next variant with other runs, with the lead over it.
     """
 
     name: str
@@ -89,14 +89,13 @@ def _mean_validation(result: Result) -> float:
 
 
 def on_same_images(params: Params, name: str, rival: str) -> bool:
-    """Return whether two variants are trained on the same images; an ensemble's members may not be."""
-    strategies = {_strategy(params, each) for each in (name, rival)}
-    return len(strategies) == 1 and None not in strategies
+    """Return whether two variants, or the members of ensembles, are trained on the same images."""
+    return len(_strategies(params, name) | _strategies(params, rival)) == 1
 
 
-def _strategy(params: Params, name: str) -> str | None:
-    variant = params.variants.get(name)
-    return None if variant is None else variant.settings.split.strategy
+def _strategies(params: Params, name: str) -> set[str]:
+    members = params.ensembles[name].members if name in params.ensembles else (name,)
+    return {params.variants[member].settings.split.strategy for member in members if member in params.variants}
 
 
 def ablations(read: Sequence[Result], params: Params) -> list[Ablation]:

@@ -21,11 +21,11 @@ class Verdict(StrEnum):
     """How training and validation loss move towards the end."""
 
     OVER_FITTED = "over-fitted"  # validation loss rises while training loss falls
-    UNSTABLE = "unstable"  # both rise
+    UNSTABLE = "unstable"  # both rise, or the training loss where nothing validates
     VALIDATION_ROSE = "validation loss rose"  # while training loss stood still
-    NOT_CONVERGED = "not converged"  # the loss still falls clearly
+    NOT_CONVERGED = "not converged"  # the loss still falls clearly, or a run left chance level shortly before the end
     ANNEALED = "annealed"  # so it does, and the learning rate with it: which says nothing of a longer training
-    CONVERGED = "converged"
+    CONVERGED = "converged"  # no clear trend
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,10 @@ class Convergence:
     """The mean curves of the runs of a variant that trained.
 
     `best_step` is where the smoothed validation loss is lowest, None without validation; `validation_rise` and
-    `train_rise` are relative changes of the losses from there to the end, and `fall` is how much the validation loss
-    (without validation: the training loss) falls over a tenth of the training at its end.
+    `train_rise` are relative changes of the losses from there to the end (without validation: of the training loss from
+    its lowest), and `fall` is how much the validation loss (without validation: the training loss) falls over a tenth
+    of the training at its end. `late` is how many runs left chance level in the last third, which is what the fall is
+    judged by.
     """
 
     runs: int
@@ -44,22 +46,28 @@ class Convergence:
     validation_rise: float
     train_rise: float
     fall: float
+    late: int
 
 
 @dataclass(frozen=True)
 class Start:
-    """When a run left chance level for good (None: it had not at the end), and whether it had left it before."""
+    """The first point of its curve where a run had left chance level for good; None if it had not at the end.
+
+    `fell_back` says whether it had left it before; `first_step` and `last_step` are those of the curve.
+    """
 
     seed: int
     left_at: int | None
     fell_back: bool
+    first_step: int
     last_step: int
 
 
-def convergence(curves: pd.DataFrame, trained: Sequence[int]) -> Convergence | None:
+def convergence(curves: pd.DataFrame, trained: Sequence[int], classes: int) -> Convergence | None:
     """Judge the curves of one variant by the runs (seeds) that trained; None if there are none, or of too few points.
 
-    `curves` has columns seed, step, learning_rate, `train/loss` and, if images were held out, `validation/loss`.
+    `curves` has columns seed, step, learning_rate, `train/loss` and, if images were held out, `validation/loss`;
+    `classes` are as many as the task has.
     """
     runs = curves[curves["seed"].isin(trained)]
     validated = "validation/loss" in runs and bool(runs["validation/loss"].notna().all())
@@ -71,14 +79,18 @@ def convergence(curves: pd.DataFrame, trained: Sequence[int]) -> Convergence | N
     fall, rate = _fall(mean[columns[-1]]), runs.groupby("step")["learning_rate"].mean()
     falling = Verdict.ANNEALED if rate.iloc[-1] < _LOWERED * rate.max() else Verdict.NOT_CONVERGED
     last_step = int(mean.index[-1])
+    late = sum(each.left_at is not None and 3 * each.left_at > 2 * last_step for each in starts(runs, classes))
+    settled = Verdict.NOT_CONVERGED if late else Verdict.CONVERGED
+    otherwise = settled if fall is None else falling
+    lowest = smooth[columns[-1]].idxmin()
+    rise = smooth.iloc[-1] / smooth.loc[lowest] - 1
+    train_rise = float(rise["train/loss"])
     if not validated:
-        verdict = Verdict.CONVERGED if fall is None else falling
-        return Convergence(len(trained), verdict, None, last_step, 0.0, 0.0, fall or 0.0)
-    best_step = int(smooth["validation/loss"].idxmin())
-    rise = smooth.iloc[-1] / smooth.loc[best_step] - 1
-    train_rise, validation_rise = float(rise["train/loss"]), float(rise["validation/loss"])
-    verdict = _verdict(train_rise, validation_rise, Verdict.CONVERGED if fall is None else falling)
-    return Convergence(len(trained), verdict, best_step, last_step, validation_rise, train_rise, fall or 0.0)
+        verdict = Verdict.UNSTABLE if train_rise > _RISE else otherwise
+        return Convergence(len(trained), verdict, None, last_step, 0.0, train_rise, fall or 0.0, late)
+    validation_rise = float(rise["validation/loss"])
+    verdict = _verdict(train_rise, validation_rise, otherwise)
+    return Convergence(len(trained), verdict, int(lowest), last_step, validation_rise, train_rise, fall or 0.0, late)
 
 
 def _verdict(train_rise: float, validation_rise: float, otherwise: Verdict) -> Verdict:
@@ -117,4 +129,4 @@ def _start(seed: int, steps: NDArray[np.int64], below: NDArray[np.bool_]) -> Sta
     above = np.flatnonzero(~below)
     first = 0 if len(above) == 0 else int(above[-1]) + 1
     left_at = int(steps[first]) if first < len(steps) else None
-    return Start(seed, left_at, bool(left_at is None and below.any()), int(steps[-1]))
+    return Start(seed, left_at, bool(left_at is None and below.any()), int(steps[0]), int(steps[-1]))

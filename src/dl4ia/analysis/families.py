@@ -12,7 +12,7 @@ from dl4ia.analysis.tables import Result
 from dl4ia.config import Params
 
 _COLUMNS = ["task", "part", "variant", "rival", "same_training_images", "images", "seeds", "rival_seeds", "difference",
-            "low", "high", "test", "p", "adjusted_p", "verdict"]  # fmt: skip
+            "low", "high", "p", "adjusted_p", "verdict", "test", "test_p"]  # fmt: skip
 
 
 def compared_pairs(read: Sequence[Result], params: Params, ablations: Sequence[Ablation]) -> list[Pair]:
@@ -42,7 +42,10 @@ def _tested(names: Sequence[tuple[str, str]], read: Sequence[Result], params: Pa
     known = {frozenset(each): each for each in reversed(names)}
     tested: list[Pair] = []
     for part in read[0].task.test_sets if read else ():
-        pairs = [pair(by_name[name], by_name[rival], part) for name, rival in reversed(known.values())]
+        pairs = [
+            pair(by_name[name], by_name[rival], part, same_runs=_same_runs(params, name, rival))
+            for name, rival in reversed(known.values())
+        ]
         tested += family([
             replace(each, same_images=on_same_images(params, each.name, each.rival))
             for each in pairs
@@ -51,11 +54,17 @@ def _tested(names: Sequence[tuple[str, str]], read: Sequence[Result], params: Pa
     return tested
 
 
+def _same_runs(params: Params, name: str, rival: str) -> bool:
+    """Return whether two variants have the same networks, evaluated otherwise."""
+    one, other = (params.variants.get(each) for each in (name, rival))
+    return one is not None and other is not None and one.settings.deciding == other.settings.deciding
+
+
 def pairs_table(task: str, pairs: Sequence[Pair]) -> pd.DataFrame:
     """Return a row a pair, the content of `results/comparisons.csv` for one task."""
     rows = []
     for each in pairs:
-        verdict = "no difference shown"
+        verdict = "no difference shown" if each.enough else "too few runs"
         if each.holds:
             verdict = "better" if each.difference > 0 else "worse"
         rows.append({
@@ -70,9 +79,10 @@ def pairs_table(task: str, pairs: Sequence[Pair]) -> pd.DataFrame:
             "difference": each.difference,
             "low": each.low,
             "high": each.high,
-            "test": each.test,
             "p": each.p,
             "adjusted_p": each.adjusted_p,
             "verdict": verdict,
+            "test": each.test,
+            "test_p": each.test_p,
         })  # fmt: skip
     return pd.DataFrame(rows, columns=_COLUMNS)

@@ -30,6 +30,10 @@ class ImageScores:
         """The mean score of each listed image over the runs."""
         return self.listed.mean(axis=1)
 
+    def of(self, seeds: "pd.Index[int]") -> "ImageScores":
+        """Return the scores by some of the runs."""
+        return ImageScores(self.listed[seeds], self.patients, self.unlisted)
+
 
 def image_scores(
     images: pd.DataFrame, confusion: pd.DataFrame, seeds: Sequence[int], evaluator: Evaluator

@@ -54,9 +54,7 @@ def scale_of(metric: str) -> Scale:
 def summarize(values: Sequence[float], scale: Scale) -> Summary | None:
     """Summarise independent values, or return None if there are none.
 
-    From 5 values on, the interval is Student's t on the logit scale (`share`) or the log scale (`positive`), with the
-    standard error brought there by the delta method: it contains the mean, and ends within what is possible. That of a
-    `difference` of shares is Student's t, cut off at -1 and 1.
+    From 5 values on, the interval is that of `t_interval`.
     """
     count = len(values)
     if count == 0:
@@ -65,11 +63,17 @@ def summarize(values: Sequence[float], scale: Scale) -> Summary | None:
     sd = float(np.std(values, ddof=1)) if count > 1 else None
     if sd is None or count < ENOUGH:
         return Summary(count, mean, sd, float(min(values)), float(max(values)), interval=False)
-    low, high = _interval(mean, sd / math.sqrt(count), count - 1, scale)
+    low, high = t_interval(mean, sd / math.sqrt(count), count - 1, scale)
     return Summary(count, mean, sd, low, high, interval=True)
 
 
-def _interval(mean: float, error: float, freedom: int, scale: Scale) -> tuple[float, float]:
+def t_interval(mean: float, error: float, freedom: float, scale: Scale) -> tuple[float, float]:
+    """Return the 95 % interval of a mean with that standard error, by Student's t.
+
+    It is taken on the logit scale (`share`) or the log scale (`positive`), with the standard error brought there by the
+    delta method: it contains the mean, and ends within what is possible. That of a `difference` of shares is cut off at
+    -1 and 1.
+    """
     from scipy import special, stats  # noqa: PLC0415 (a second to import, and not every stage summarises)
 
     if error == 0:
@@ -82,6 +86,15 @@ def _interval(mean: float, error: float, freedom: int, scale: Scale) -> tuple[fl
         return mean / factor, mean * factor
     centre, width = special.logit(mean), half / (mean * (1 - mean))
     return float(special.expit(centre - width)), float(special.expit(centre + width))
+
+
+def prediction_half_width(summary: Summary) -> float:
+    """Return how far from the mean one more value may be, with 95 % confidence; infinite below 5 values."""
+    from scipy.stats import t  # noqa: PLC0415
+
+    if summary.sd is None or summary.count < ENOUGH:
+        return math.inf
+    return float(t.ppf((1 + CONFIDENCE) / 2, summary.count - 1)) * summary.sd * math.sqrt(1 + 1 / summary.count)
 
 
 def proportion(count: int, of: int) -> Proportion:

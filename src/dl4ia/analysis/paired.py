@@ -1,5 +1,6 @@
 """Two variants on the same test images: the difference of their scores, and whether it is one.
 
+Other runs of the same variants, and other images, would give another difference: p values and intervals allow for both.
 Tests of several differences are one family, whose p values are corrected (Holm, 1979): the chance of a single wrong
 "better" among them is then at most 5 %.
 """
@@ -10,12 +11,12 @@ from typing import Literal
 
 import numpy as np
 
-from dl4ia.analysis.bootstrap import difference_interval
+from dl4ia.analysis.crossed import mean_difference
 from dl4ia.analysis.image_scores import ImageScores, on_the_same_images
 from dl4ia.analysis.intervals import CONFIDENCE
 from dl4ia.analysis.tables import Result
 
-_ENOUGH = 3  # runs, below which the spread over seeds is not known at all
+_ENOUGH = 3  # runs that trained, below which hardly anything is known of the spread over them
 Test = Literal["Wilcoxon", "McNemar"]
 
 
@@ -23,11 +24,14 @@ Test = Literal["Wilcoxon", "McNemar"]
 class Pair:
     """The mean score of `name` minus that of `rival` on a part of `images` images.
 
-    `seeds` are how many runs of each trained and count, `low` and `high` bound the difference over seeds and images
-    (`bootstrap.difference_interval`), and `p` is of `test`. That is Wilcoxon's signed ranks of the differences of
-    images (means over seeds), or McNemar's, exact, of images that one is right about and the other wrong, by the run of
-    each with the best validation score. `adjusted_p` is corrected for the family. `enough` says whether each has at
-    least three runs that trained, or is an ensemble, and `same_images` whether both were trained on the same images.
+    `seeds` are how many runs of each trained and count. `low`, `high` and `p` are of the difference over runs and
+    images (`crossed.mean_difference`), and `adjusted_p` is corrected for the family. `enough` says whether each has at
+    least three runs that trained, which an ensemble, as one run, has not. `same_images` says whether both were trained
+    on the same images.
+
+    `test_p` is of these very networks and decides nothing, as two runs of one variant often differ by it. `test` is
+    Wilcoxon's, of the signed ranks of the differences of images (means over runs), or McNemar's, exact, of images that
+    one is right about and the other wrong, by the run of each with the best validation score.
     """
 
     name: str
@@ -38,25 +42,30 @@ class Pair:
     difference: float
     low: float
     high: float
-    test: Test
     p: float
+    test: Test
+    test_p: float
     enough: bool
     same_images: bool = True
     adjusted_p: float = 1.0
 
     @property
     def holds(self) -> bool:
-        """Whether the one is better than the other: of enough runs, by the corrected test, and by the interval."""
-        return self.enough and self.adjusted_p < 1 - CONFIDENCE and self.low * self.high > 0
+        """Whether the one is better than the other: of enough runs, and by the corrected p value."""
+        return self.enough and self.adjusted_p < 1 - CONFIDENCE
 
 
-def pair(result: Result, rival: Result, part: str) -> Pair | None:
-    """Compare two variants or ensembles of a task on a test set; None if no run of one of them trained."""
+def pair(result: Result, rival: Result, part: str, *, same_runs: bool = False) -> Pair | None:
+    """Compare two variants or ensembles of a task on a test set; None if no run of one of them trained.
+
+    `same_runs`: one has the networks of the other, seed by seed, and evaluates them otherwise.
+    """
     scores = [each.image_scores(part) for each in (result, rival)]
     if scores[0] is None or scores[1] is None:
         return None
     ours, theirs = on_the_same_images(scores[0], scores[1])
-    low, high = difference_interval(ours, theirs)
+    difference = mean_difference(ours, theirs, same_runs=same_runs)
+    low, high = difference.interval("difference")
     mistakes = result.task.evaluator().keeps_mistakes_alone
     return Pair(
         name=result.name,
@@ -64,12 +73,13 @@ def pair(result: Result, rival: Result, part: str) -> Pair | None:
         part=part,
         images=ours.count,
         seeds=(ours.listed.shape[1], theirs.listed.shape[1]),
-        difference=float((ours.means - theirs.means).sum() / ours.count),
+        difference=difference.mean,
         low=low,
         high=high,
+        p=difference.p,
         test="McNemar" if mistakes else "Wilcoxon",
-        p=_mcnemar(result, rival, part) if mistakes else _wilcoxon(ours, theirs),
-        enough=all(len(each.trained) >= _ENOUGH or each.record.runs[0].members for each in (result, rival)),
+        test_p=_mcnemar(result, rival, part) if mistakes else _wilcoxon(ours, theirs),
+        enough=all(len(each.trained) >= _ENOUGH for each in (result, rival)),
     )
 
 

@@ -1,9 +1,11 @@
 """Reported values beside those of the runs that trained."""
 
+import math
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 
-from dl4ia.analysis.intervals import Summary, scale_of
+from dl4ia.analysis.intervals import Summary, prediction_half_width, scale_of
 from dl4ia.analysis.tables import Result
 
 SHARE_TOLERANCE = 0.02  # of a score, from the reported one
@@ -11,7 +13,11 @@ RELATIVE_TOLERANCE = 0.1  # of a loss, as a part of the reported one: 0.01 is li
 
 
 class Agreement(StrEnum):
-    """How a mean over runs relates to the reported value."""
+    """How the runs that trained relate to the reported value, which is of a single run.
+
+    It is reproduced if it is near their mean, by a tolerance, and one more run could have given it, rounded as it is
+    (95 % prediction interval).
+    """
 
     REPRODUCED = "reproduced"
     BETTER = "better"
@@ -46,6 +52,13 @@ def _agreement(metric: str, reported: float, summary: Summary | None) -> Agreeme
         return None
     difference = summary.mean - reported
     loss = scale_of(metric) == "positive"
-    if abs(difference) <= (RELATIVE_TOLERANCE * reported if loss else SHARE_TOLERANCE):
+    tolerance = RELATIVE_TOLERANCE * reported if loss else SHARE_TOLERANCE
+    if abs(difference) <= min(tolerance, prediction_half_width(summary) + _rounding(reported)):
         return Agreement.REPRODUCED
     return Agreement.BETTER if (difference < 0) == loss else Agreement.WORSE
+
+
+def _rounding(value: float) -> float:
+    """Return half a unit of the last digit of a number as it is written."""
+    exponent = Decimal(repr(value)).as_tuple().exponent
+    return math.ldexp(float(Decimal(10) ** int(exponent)), -1)

@@ -57,7 +57,7 @@ def search_result(name: str, study: Study, directory: StudyDirectory) -> SearchR
     complete = _ended(trials, study, "complete").sort_values("value", ascending=False, kind="stable")
     if complete.empty:
         return None
-    networks = _networks(name, study, directory)
+    networks = networks_of(name, study, directory)
     of_complete = networks[networks["trial"].isin(complete["trial"])]
     complete = complete.join(of_complete.groupby("trial")["trained"].agg(trained="sum", networks="size"), on="trial")
     if complete["networks"].isna().any():
@@ -123,8 +123,11 @@ def _importances(directory: StudyDirectory, study: Study) -> dict[str, float]:
     return {row.parameter: float(row.importance) for row in table.itertuples() if row.parameter in study.space}
 
 
-def _networks(name: str, study: Study, directory: StudyDirectory) -> pd.DataFrame:
-    """Return trial, fold, last score, and whether it left chance level, of each network that has a point."""
+def networks_of(name: str, study: Study, directory: StudyDirectory) -> pd.DataFrame:
+    """Return `trial`, `fold`, last `score`, and whether it `trained`, of each network that has a point.
+
+    Raises RunError for curves that lack a column.
+    """
     curves, task = directory.table("curves"), task_of(study.task)
     score, metric, loss = f"validation/{task.metric}", f"train/{task.metric}", "train/loss"
     if curves.empty:

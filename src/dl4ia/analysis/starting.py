@@ -15,15 +15,16 @@ from dl4ia.analysis.tables import Result
 class Starting:
     """How the runs of a variant started.
 
-    `left_chance_level` are the iterations after which the runs that trained had left chance level for good, and
-    `left_at` is their median. `dead_units` are the shares of units that are 0 on all training images at the end: a row
-    a run with seed, trained and share.
+    `left_chance_level` are the first points of the curves (from `first_step` on) where the runs that trained had left
+    chance level for good, and `left_at` is their median. `dead_units` are the shares of units that are 0 on all
+    training images at the end: a row a run with seed, trained and share.
     """
 
     name: str
     about: str
     trained: Proportion
     left_chance_level: list[int]
+    first_step: int
     last_step: int
     left_at: float | None
     dead_units: pd.DataFrame
@@ -42,6 +43,7 @@ def starting(result: Result, about: str) -> Starting:
         about=about,
         trained=proportion(len(result.trained), len(result.record.runs)),
         left_chance_level=sorted(steps),
+        first_step=min((each.first_step for each in found), default=0),
         last_step=max((each.last_step for each in found), default=0),
         left_at=float(median(steps)) if steps else None,
         dead_units=_dead_units(result),

@@ -1,6 +1,7 @@
 """Scores by what is known of the test images: the patient they come from, and the grade of the tissue."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -8,6 +9,32 @@ from dl4ia.analysis.tables import Result
 
 KINDS = ("patient", "grade")
 _COLUMNS = ["variant", "part", "by", "group", "images", "score"]
+
+
+@dataclass(frozen=True)
+class KnownPatients:
+    """How many of the `patients` and `images` of a test set are of patients of whom there are training images, too."""
+
+    part: str
+    patients: int
+    known_patients: int
+    images: int
+    known_images: int
+
+
+def known_patients(read: Sequence[Result]) -> list[KnownPatients]:
+    """Return this for each test set, of results of one task; nothing where patients are not known."""
+    tables = [result.images[["part", "name", "patient"]] for result in read if "patient" in result.images]
+    if not tables:
+        return []
+    images = pd.concat(tables).drop_duplicates(["part", "name"])
+    trained = set(images.loc[images["part"].isin(["train", "validation"]), "patient"])
+    counts = []
+    for part in read[0].task.test_sets:
+        patients = images.loc[images["part"] == part, "patient"]
+        known = patients[patients.isin(trained)]
+        counts.append(KnownPatients(part, patients.nunique(), known.nunique(), len(patients), len(known)))
+    return counts
 
 
 def subgroups_table(read: Sequence[Result]) -> pd.DataFrame:

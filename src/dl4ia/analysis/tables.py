@@ -6,7 +6,7 @@ from functools import cached_property
 
 import pandas as pd
 
-from dl4ia.analysis.bootstrap import mean_interval
+from dl4ia.analysis.crossed import mean_score
 from dl4ia.analysis.image_scores import ImageScores, image_scores
 from dl4ia.analysis.intervals import Summary, scale_of, summarize
 from dl4ia.base.errors import RunError
@@ -44,7 +44,7 @@ class Result:
     confusion: pd.DataFrame
     calibration: pd.DataFrame
 
-    _summaries: dict[str, Summary | None] = field(default_factory=dict, repr=False, compare=False)
+    _summaries: dict[str, Summary | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def task(self) -> Task:
@@ -92,9 +92,9 @@ class Result:
     def summary(self, metric: str) -> Summary | None:
         """Return the summary of a metric over the runs that trained, with the digits that `results/summary.csv` has.
 
-        The interval of a test score is that of `bootstrap.mean_interval`: it allows for other test images, too. That of
-        other metrics is over runs alone (`intervals.summarize`). An ensemble is one run on purpose; of other variants
-        there has to be a number of runs.
+        The interval of a test score is that of `crossed.mean_score`: it allows for other test images, too. That of
+        other metrics is over runs alone (`intervals.summarize`). An ensemble is one run on purpose, and has an interval
+        over images alone; of other variants there has to be a number of runs.
         """
         if metric not in self._summaries:
             self._summaries[metric] = self._summarized(metric)
@@ -108,7 +108,7 @@ class Result:
         enough = summary.interval or bool(self.record.runs[0].members)
         is_score = part in self.task.test_sets and name == self.task.metric
         scores = self.image_scores(part) if enough and is_score else None
-        low, high = (summary.low, summary.high) if scores is None else mean_interval(scores)
+        low, high = (summary.low, summary.high) if scores is None else mean_score(scores).interval("share")
         mean, low, high = (float(f"{value:{DIGITS}}") for value in (summary.mean, low, high))
         sd = None if summary.sd is None else float(f"{summary.sd:{DIGITS}}")
         return Summary(summary.count, mean, sd, low, high, summary.interval or scores is not None)

@@ -13,7 +13,7 @@ _UNLIMITED = 10_000  # columns of what is no terminal: other programs read lines
 
 def show(table: pd.DataFrame, *, as_json: bool, readable: Readable = lambda table: table) -> None:
     """Print a table: as `readable` puts it for people, or as it is, as a list of JSON objects."""
-    print(table.to_json(orient="records", indent=2) if as_json else _text(readable(table)))  # noqa: T201
+    print(table.to_json(orient="records", indent=2, double_precision=15) if as_json else _text(readable(table)))  # noqa: T201
 
 
 def _text(table: pd.DataFrame) -> str:

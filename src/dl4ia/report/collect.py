@@ -20,7 +20,7 @@ from dl4ia.analysis.reproduction import Reproduction, reproductions
 from dl4ia.analysis.searches import SearchResult, search_result
 from dl4ia.analysis.settings import Flat, FlatSettings, common_settings, differences
 from dl4ia.analysis.starting import starting_table
-from dl4ia.analysis.subgroups import subgroups_table
+from dl4ia.analysis.subgroups import KnownPatients, known_patients, subgroups_table
 from dl4ia.analysis.tables import Result, headline_metrics, metrics_table, results, runs_table, summary_table
 from dl4ia.analysis.trust import Trust, trust
 from dl4ia.config import Params
@@ -73,6 +73,7 @@ class TaskReport:
     pictured: tuple[str, int] | None
     ablations: list[Ablation]
     pairs: list[Pair]
+    known_patients: list[KnownPatients]
     gaps: list[GeneralizationGap]
     questions: Questions
     trust: list[Trust]
@@ -150,8 +151,8 @@ def collect(params: Params, layout: Layout, notice: str = "") -> Report:
     for name in tasks:
         of_task = [each for each in read if each.record.task == name]
         answers = questions(of_task, params, [each for each in searches if each.study.task == name])
-        if shown := [each for each in of_task if params.rows[each.name].group not in GROUPS]:
-            task_reports.append(_task(shown, params, answers, real=name not in fake, judged=not notice))
+        if others := [each for each in of_task if params.rows[each.name].group not in GROUPS]:
+            task_reports.append(_task(others, params, answers, real=name not in fake, judged=not notice))
     return Report(
         notice=notice,
         sources=known,
@@ -185,8 +186,8 @@ def _task(read: Sequence[Result], params: Params, answers: Questions, *, real: b
     common = common_settings([FlatSettings.of(variant) for variant in variants.values()])
     best, pairs = best_variants(read, params), ablations(read, params)
     champion = champion_of(read, params)
-    shown = champion or (best[0] if best else None)
-    pictured = _first_trained(read) if shown is None else (shown.name, shown.seed)
+    first = champion or (best[0] if best else None)
+    pictured = _first_trained(read) if first is None else (first.name, first.seed)
     return TaskReport(
         task=read[0].task,
         reported=real,
@@ -198,6 +199,7 @@ def _task(read: Sequence[Result], params: Params, answers: Questions, *, real: b
         pictured=pictured,
         ablations=pairs,
         pairs=compared_pairs(read, params, pairs),
+        known_patients=known_patients(read),
         gaps=_gaps(read, params, pairs),
         questions=answers,
         trust=_trust(read, pictured) if pictured else [],
@@ -207,23 +209,23 @@ def _task(read: Sequence[Result], params: Params, answers: Questions, *, real: b
 def _trust(read: Sequence[Result], pictured: tuple[str, int]) -> list[Trust]:
     """Return how far the confidence of the variant in the pictures can be trusted, on each test set."""
     result = next(each for each in read if each.name == pictured[0])
-    found = [trust(result, part) for part in result.task.test_sets]
-    return [each for each in found if each is not None]
+    of_parts = [trust(result, part) for part in result.task.test_sets]
+    return [each for each in of_parts if each is not None]
 
 
 def _variant(result: Result, params: Params, common: FlatSettings, *, judged: bool) -> VariantReport:
     row = params.rows[result.name]
     variant = params.variants.get(result.name)
     changed = {} if variant is None else differences(common, FlatSettings.of(variant))
-    has_curves = len(result.curves) > 0
+    has_curves, classes = len(result.curves) > 0, len(result.task.classes)
     return VariantReport(
         name=result.name,
         about=row.about,
         result=result,
         trained=trained_share(result),
         settings={key: value for key, (_, value) in changed.items()},
-        convergence=convergence(result.curves, result.trained) if judged and has_curves else None,
-        starts=starts(result.curves, len(result.task.classes)) if has_curves else [],
+        convergence=convergence(result.curves, result.trained, classes) if judged and has_curves else None,
+        starts=starts(result.curves, classes) if has_curves else [],
         reproductions=reproductions(result),
     )
 
@@ -249,6 +251,6 @@ def _gaps(read: Sequence[Result], params: Params, pairs: Sequence[Ablation]) -> 
 
 
 def _provenance(runs: pd.DataFrame) -> Provenance:
-    threads = runs["threads"].map(lambda count: f"{count} thread{'s' if count > 1 else ''} a run")
+    threads = runs["threads"].map(lambda count: f"{count} thread{'s' if count > 1 else ''} per run")
     machines = runs["device"] + " (" + runs["machine"] + "), " + threads
     return Provenance(*(dict(Counter(column)) for column in (runs["git_commit"], runs["versions"], machines)))

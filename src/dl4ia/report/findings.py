@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from dl4ia.analysis.convergence import Verdict
-from dl4ia.analysis.reproduction import SHARE_TOLERANCE, Agreement, Reproduction
+from dl4ia.analysis.reproduction import Agreement, Reproduction
 from dl4ia.report import formats, names, sentences
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def _reproduced(task: "TaskReport") -> list[str]:
     count = f"{len(close)} of {formats.counted(len(known), 'reported value')} of {score}"
     is_are = "is" if 1 in (len(close), len(known)) else "are"
     rest = f"; not {formats.joined(others)}" if others else ""
-    return [f"{task.task.title}: {count} {is_are} reproduced within {SHARE_TOLERANCE}{rest}."]
+    return [f"{task.task.title}: {count} {is_are} reproduced{rest}."]
 
 
 def _beside(each: Reproduction) -> str:
@@ -69,8 +69,9 @@ def best(each: "Best", task: "TaskReport") -> str:
     metric = names.score(task.task.metric)
     alike = [each.name, *each.twins]
     have = "whose runs are the same, have" if each.twins else "has"
+    candidates = f"{each.candidates} variants validated on {sentences.strategy(each.strategy)}"
     text = (
-        f"of the {each.candidates} variants validated on {sentences.strategy(each.strategy)}, {formats.joined(alike)}"
+        f"of the {candidates} of which at least half of the runs trained, {formats.joined(alike)}"
         f"{', ' if each.twins else ' '}{have} the highest mean validation {metric}, {each.validation.mean:.3f}"
     )
     if each.second is not None and each.lead is not None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dl4ia.analysis.intervals import proportion
-from dl4ia.analysis.reproduction import SHARE_TOLERANCE, Agreement
+from dl4ia.analysis.reproduction import Agreement
 from dl4ia.report import formats, names, sentences
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def _reproduced(task: "TaskReport") -> Headline | None:
     if not task.judged or not known:
         return None
     close = sum(each.agreement == Agreement.REPRODUCED for each in known)
-    text = f"reported {names.metric(metric, task.task.test_sets)} reproduced within {SHARE_TOLERANCE}"
+    text = f"reported {names.metric(metric, task.task.test_sets)} reproduced"
     measured = [(each, each.summary) for each in known if each.summary is not None]
     if measured:
         each, summary = max(measured, key=lambda pair: abs(pair[1].mean - pair[0].reported))

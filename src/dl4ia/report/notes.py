@@ -1,5 +1,7 @@
 """What there is to know about the reproduced report: its exercises, and oddities that some settings reproduce."""
 
+from dl4ia.analysis.reproduction import RELATIVE_TOLERANCE, SHARE_TOLERANCE
+
 _EXERCISES = {
     "1.1": "a fully connected network",
     "1.2": "a convolutional network",
@@ -32,8 +34,8 @@ _SETTINGS = {
 # What the terms of the report mean, in bold where they begin.
 TERMS = (
     (
-        "**Trained**: the network left chance level, the loss of equal probabilities (ln of the number of classes), "
-        "on its training images. A run that did not predicts the same class everywhere; its score, which may jump "
+        "**Trained**: the network left chance level, the loss of equal probabilities (ln of the number of classes), on "
+        "its training images. A run that did not predicts the same everywhere, or nearly so; its score, which may jump "
         'between that of "none" and that of "all", means nothing and is in no mean. A run whose loss became infinite '
         "has diverged, and did not train."
     ),
@@ -42,19 +44,28 @@ TERMS = (
         " at least half of the runs trained. Test sets decide nothing."
     ),
     (
-        "**Intervals** of test scores and of their differences are of a hierarchical bootstrap: other seeds, and "
-        "other images, those of one patient together. Other intervals are of the mean over seeds alone."
+        "**Reproduced**: a reported value, which is of one run, is near the mean over runs here (a score within "
+        f"{SHARE_TOLERANCE}, a loss within {100 * RELATIVE_TOLERANCE:.0f} %) and, where at least five runs trained, "
+        "in the 95 % prediction interval for one more."
     ),
     (
-        "**p** is of Wilcoxon's signed-rank test of the images' scores (means over seeds), or of McNemar's test of "
-        "the images that one of two classifiers has right (the run of each with the best validation score), corrected"
-        " by Holm's method: of all pairs of one test set, the chance that one is called better by mere chance is 5 %."
+        "**Intervals** of test scores and of their differences allow for other seeds and for other test images, those "
+        "of one patient together: Student's t, with the variance between the means of runs plus that between patients "
+        "(two-way clustering), and Satterthwaite's degrees of freedom. Other intervals are of the mean over seeds "
+        "alone."
     ),
     (
-        "**Over-fitted**: the validation loss rises while the training loss falls. **Unstable**: both rise. **Not "
-        "converged**: the loss still falls clearly at the end. **Annealed**: so it does, together with the learning "
-        "rate, which the schedule lowers to the end; that says nothing about a longer training. No verdict is given "
-        "on variants of which no run trained."
+        "**p** is of the difference being 0, by the same statistic as its interval, corrected by Holm's method: the "
+        "probability that any pair of one table and test set is called better by chance alone is at most 5 %. What the "
+        "tests that are usual for two given networks say (Wilcoxon's of images, McNemar's) is in "
+        "`results/comparisons.csv`; they tell two runs of the same variant apart, and decide nothing here."
+    ),
+    (
+        "**Over-fitted**: the validation loss rises while the training loss falls. **Unstable**: both rise, or the "
+        "training loss where no images validate. **Not converged**: the loss still falls clearly at the end, or a run "
+        "left chance level in the last third. **Annealed**: it falls together with the learning rate, which the "
+        "schedule lowers to the end; that says nothing about a longer training. **Converged**: none of these. No "
+        "verdict is given on variants of which no run trained."
     ),
     (
         "**Loss**: cross-entropy, Equation 1 of the report, without penalty. Equation 2 adds λ times the sum of the "

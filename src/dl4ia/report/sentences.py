@@ -6,7 +6,7 @@ from dl4ia.analysis.comparisons import Ablation
 from dl4ia.analysis.convergence import Convergence, Verdict
 from dl4ia.analysis.generalization import GeneralizationGap
 from dl4ia.analysis.paired import Pair
-from dl4ia.analysis.reproduction import RELATIVE_TOLERANCE, SHARE_TOLERANCE, Agreement, Reproduction
+from dl4ia.analysis.reproduction import Agreement, Reproduction
 from dl4ia.analysis.searches import NEAR, SearchResult
 from dl4ia.report import formats, names
 from dl4ia.report.collect import TaskReport, VariantReport
@@ -18,7 +18,6 @@ _STRATEGIES = {
     "patient-folds": "folds by patient",
     "none": "no images",
 }
-_ANNEALED = "falls to the end, together with the learning rate"
 
 
 @dataclass(frozen=True)
@@ -40,8 +39,8 @@ def convergence(value: Convergence) -> str:
     """Return the verdict on the curves of a variant, with the numbers that it rests on."""
     runs = formats.counted(value.runs, "run")
     if value.best_step is None:
-        moved = {Verdict.NOT_CONVERGED: _falls(value), Verdict.ANNEALED: _ANNEALED}.get(value.verdict, "has settled")
-        return f"{_capital(value.verdict)}: the training loss ({runs} that trained) {moved}; no images validate."
+        moved = _moved(value)
+        return f"{formats.capital(value.verdict)}: the training loss ({runs} that trained) {moved}; no images validate."
     lowest = (
         f"the validation loss ({runs} that trained) is lowest at iteration {value.best_step:,} of {value.last_step:,}"
     )
@@ -51,21 +50,25 @@ def convergence(value: Convergence) -> str:
             train = abs(value.train_rise)
             direction = "higher" if value.train_rise > 0 else "lower"
             rest = f"{change}, while the training loss ends {formats.percent(train)} {direction} than there"
-        case Verdict.NOT_CONVERGED:
-            rest = _falls(value)
+        case _:
+            rest = _moved(value)
+    return f"{formats.capital(value.verdict)}: {lowest} and {rest}."
+
+
+def _moved(value: Convergence) -> str:
+    """Return how the loss by which a training is judged moves at the end."""
+    match value.verdict:
+        case Verdict.UNSTABLE:
+            return f"ends {formats.percent(value.train_rise)} above its lowest"
         case Verdict.ANNEALED:
-            rest = _ANNEALED
-        case Verdict.CONVERGED:
-            rest = "neither rises nor falls clearly at the end"
-    return f"{_capital(value.verdict)}: {lowest} and {rest}."
-
-
-def _falls(value: Convergence) -> str:
-    return f"still falls by {formats.percent(value.fall)} over a tenth of the training"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+            return "falls to the end, together with the learning rate"
+        case Verdict.NOT_CONVERGED if not value.fall:
+            late = formats.counted(value.late, "run")
+            return f"shows no clear trend at the end, but {late} left chance level in the last third"
+        case Verdict.NOT_CONVERGED:
+            return f"still falls by {formats.percent(value.fall)} over a tenth of the training"
+        case _:
+            return "shows no clear trend at the end"
 
 
 def starts(variant: VariantReport) -> list[str]:
@@ -75,7 +78,8 @@ def starts(variant: VariantReport) -> list[str]:
     diverged = {run.seed: run for run in variant.result.record.runs if run.state == "diverged"}
     steps = [start.left_at for start in trained if start.left_at is not None]
     sentences = []
-    if steps and max(steps) > min(start.last_step for start in trained) / 10:
+    known = any(start.left_at != start.first_step for start in trained)  # or it was before the first point
+    if known and max(steps) > min(start.last_step for start in trained) / 10:
         span = f"{min(steps):,}" if min(steps) == max(steps) else f"{min(steps):,} to {max(steps):,}"
         sentences.append(f"Runs that trained left chance level after {span} iterations.")
     for fell_back, words in ((False, "had not left chance level"), (True, "fell back to chance level")):
@@ -89,10 +93,8 @@ def starts(variant: VariantReport) -> list[str]:
 
 def agreement(each: Reproduction, task: TaskReport) -> str:
     """Return a reported value and, unless nothing is judged, what the runs that trained reach beside it."""
-    loss = each.metric.endswith("loss")
-    tolerance = f"{formats.percent(RELATIVE_TOLERANCE)} of it" if loss else f"{SHARE_TOLERANCE}"
     words = {
-        Agreement.REPRODUCED: f", reproduced within {tolerance}",
+        Agreement.REPRODUCED: ", reproduced",
         Agreement.BETTER: ", here better",
         Agreement.WORSE: ", here worse",
     }
@@ -106,8 +108,14 @@ def agreements(variant: VariantReport, task: TaskReport) -> dict[str, str]:
 
 def time(variant: VariantReport) -> str:
     """Return how long a run takes, and what the report says of that."""
-    seconds = [run.seconds for run in variant.result.record.runs if run.trained and not run.members]
-    here = f"A run that trained took {formats.seconds(sum(seconds) / len(seconds))}." if seconds else ""
+    runs = [run for run in variant.result.record.runs if run.trained and not run.members]
+    here = ""
+    if runs:
+        mean = formats.seconds(sum(run.seconds for run in runs) / len(runs))
+        devices = formats.joined(
+            sorted({"the CPU" if run.device == "cpu" else f"a GPU ({run.device})" for run in runs})
+        )
+        here = f"A run that trained took {mean} on average, on {devices}."
     reported = variant.result.reported.get("train_seconds")
     if reported is None:
         return here
@@ -122,15 +130,32 @@ def effect(each: Ablation, test: Pair | None) -> str:
     return "none: every run is the same" if each.identical else formats.tested(test)
 
 
+def known_patients(task: TaskReport) -> str:
+    """Return how many test images are of patients who have training images, too; nothing if that is unknown."""
+    counts = [
+        f"{each.known_patients} of the {formats.counted(each.patients, 'patient')} of {names.part(each.part)} "
+        f"({each.known_images} of {formats.counted(each.images, 'image')})"
+        for each in task.known_patients
+    ]
+    if not counts:
+        return ""
+    meaning = "are of other images of patients who are mostly known; only validation by patient is of new patients"
+    if not any(each.known_images for each in task.known_patients):
+        meaning = "are of new patients"
+    return f"Training images include {formats.joined(counts)}: test scores {meaning}."
+
+
 def reported_gap(gap: GeneralizationGap) -> str:
     """Return the gap that the report gives in units of its standard errors; nothing where either is unknown."""
-    errors = [(gap.by_image, "with images"), (gap.by_patient, "with patients")]
+    errors = [(gap.by_image, "by image"), (gap.by_patient, "by patient")]
     known = [
-        f"{gap.reported / each.gap:.1f} {how}" for each, how in errors if each is not None and gap.reported is not None
+        f"{gap.reported / each.gap:.1f} standard errors {how}"
+        for each, how in errors
+        if each is not None and gap.reported is not None
     ]
     if not known:
         return ""
-    return f"The gap that the report gives of {gap.name}, from one run, in units of these: {formats.joined(known)}."
+    return f"The gap that the report gives for {gap.name}, from one run, is {formats.joined(known)}."
 
 
 def pictured(task: TaskReport) -> str:
@@ -197,7 +222,7 @@ def mattered(search: SearchResult) -> str:
     if not search.importances or search.interactions is None:
         return ""
     shares = [f"{names.setting(key)} {formats.percent(share)}" for key, share in search.importances.items()]
-    return f"{', '.join(shares)}; parameters together {formats.percent(search.interactions)}"
+    return f"{', '.join(shares)}; interactions {formats.percent(search.interactions)}"
 
 
 def top(search: SearchResult) -> tuple[dict[str, object], list[Trial]]:

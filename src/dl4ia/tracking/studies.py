@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from dl4ia.analysis.searches import networks_of
 from dl4ia.config import Study, flat
 from dl4ia.runs.layout import Layout
 from dl4ia.runs.schemas import StudyStatus, damaged
@@ -36,10 +37,11 @@ class StudyView:
         if unknown := set(trials["state"]) - _STATES.keys():
             what = f"column 'state': got {unknown.pop()!r}, expected {', '.join(_STATES)}"
             raise damaged(self._directory.results / "trials.csv", what, self._directory.results)
-        curves_of_trials = self._directory.table("curves")
+        points = self._directory.table("curves")
+        trained = networks_of(self.name, self.study, self._directory).groupby("trial")["trained"].mean()
         parent = self._parent(status, trials, final=final)
         rows = trials.to_dict("records")
-        return [parent, *(self._trial(parent, row, curves_of_trials) for row in rows)]
+        return [parent, *(self._trial(parent, row, points, trained.get(row["trial"])) for row in rows)]
 
     @property
     def _directory(self) -> StudyDirectory:
@@ -81,8 +83,13 @@ class StudyView:
         folder = self._directory.results
         return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix in {".csv", ".yaml"}}
 
-    def _trial(self, parent: Record, row: Mapping[Hashable, Any], points: pd.DataFrame) -> Record:
-        """Return the record of a trial that has ended; its curves are means over the folds."""
+    def _trial(
+        self, parent: Record, row: Mapping[Hashable, Any], points: pd.DataFrame, trained: float | None
+    ) -> Record:
+        """Return the record of a trial that has ended; its curves are means over the folds.
+
+        A complete one also has the share of its networks that `trained`: its score is the mean over all of them.
+        """
         started = parent.started if pd.isna(row["started"]) else float(row["started"])
         ended = started if pd.isna(row["seconds"]) else started + float(row["seconds"])
         of_trial = points[points["trial"] == row["trial"]].drop(columns=["trial", "fold"])
@@ -90,6 +97,7 @@ class StudyView:
         known = {key: self.study.space[key].value_of(cell) for key, cell in cells.items()}
         point = {key: cells[key] if value is None else value for key, value in known.items()}
         params = {"study": self.name, "seed": self.study.seed, **self._settings(point)}
+        final = {} if pd.isna(row["value"]) else {self._score: row["value"], "trained": trained}
         return Record(
             key=f"{parent.key}/{row['trial']}",
             parent=parent.key,
@@ -105,7 +113,7 @@ class StudyView:
             command=parent.command,
             git_commit=parent.git_commit,
             points=curves(of_trial.groupby("step", as_index=False).mean(), started),
-            metrics={} if pd.isna(row["value"]) else {self._score: float(row["value"])},
+            metrics={name: float(value) for name, value in final.items() if value is not None},
         )
 
     def _settings(self, point: Mapping[str, Any]) -> dict[str, Any]:

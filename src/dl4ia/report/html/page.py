@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from dl4ia.report import names, render
+from dl4ia.report import formats, names, render
 from dl4ia.report.collect import Report, TaskReport, VariantReport
 from dl4ia.report.headlines import headlines, leader
 from dl4ia.report.html.curve_charts import losses, scores_over_time, validation
@@ -57,7 +57,7 @@ def _environment() -> Environment:
         loader=PackageLoader("dl4ia", "report"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         autoescape=True,
     )  # fmt: skip
-    environment.filters |= {"inline": inline, "setting": names.setting}
+    environment.filters |= {"capital": formats.capital, "inline": inline, "setting": names.setting}
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "separators": (",", ":"), "ensure_ascii": False}
     return environment
 

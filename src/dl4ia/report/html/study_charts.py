@@ -26,8 +26,8 @@ def history(search: SearchResult) -> Spec:
     x = {"field": "trial", "type": "quantitative", "title": "trial",
          "axis": {"tickMinStep": 1, "format": "d", "tickCount": 8}}  # fmt: skip
     y = {"type": "quantitative", "title": "validation score", "scale": {"zero": False}}
-    shown = [state for _, state in _ended(search)]
-    colours, shapes = ({"domain": shown, "range": [_STATES[state][index] for state in shown]} for index in (0, 1))
+    states = [state for _, state in _ended(search)]
+    colours, shapes = ({"domain": states, "range": [_STATES[state][index] for state in states]} for index in (0, 1))
     state = {"field": "state", "type": "nominal", "title": None, "legend": {"labelLimit": 0}}
     line = {"type": "line", "interpolate": "step-after", "color": VERMILLION, "strokeWidth": 1.5}
     points = {
@@ -66,7 +66,7 @@ def _escaped(key: str) -> str:
 def importances(search: SearchResult) -> Spec:
     """Return the share of each parameter in the variance of the score, as bars."""
     shares = {names.setting(key): share for key, share in search.importances.items()}
-    rest = {"parameters together": search.interactions or 0.0}
+    rest = {"interactions": search.interactions or 0.0}
     table = pd.DataFrame([*shares.items(), *rest.items()], columns=["parameter", "share"])
     y = {"field": "parameter", "type": "nominal", "sort": table["parameter"].tolist(), "title": None}
     x = {"field": "share", "type": "quantitative", "title": "share of the variance of the score (fANOVA)",

@@ -116,7 +116,7 @@ def ablation(found: Sequence[Pair], parts: Sequence[str], score: str) -> Figure:
     axes.axvline(0, color=GRAY, linewidth=1)
     axes.set_yticks(range(len(variants)), variants)
     axes.set_ylim(len(variants) - 0.5, -0.5)
-    axes.set_xlabel(f"difference of the mean {score} from {found[0].rival}; filled where it holds")
+    axes.set_xlabel(f"difference of the mean {score} from {found[0].rival}; filled: significant")
     axes.grid(visible=True)
     axes.legend(loc="best")
     figure.suptitle("What each ingredient is worth")

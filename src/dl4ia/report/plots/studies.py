@@ -90,14 +90,14 @@ def importance_bars(search: SearchResult) -> Figure:
     axes = figure.subplots()
     drawn = axes.barh(list(bars), list(bars.values()), color=BLUE)
     axes.bar_label(drawn, fmt="{:.0%}", padding=3)
-    rest = axes.barh(["parameters together"], [search.interactions or 0.0], color=GRAY)
+    rest = axes.barh(["interactions"], [search.interactions or 0.0], color=GRAY)
     axes.bar_label(rest, fmt="{:.0%}", padding=3)
     axes.margins(x=0.12)
     axes.invert_yaxis()
     axes.xaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter("{x:.0%}")
     axes.set_xlabel(f"share of the variance of {score_axis(search)}: main effects (fANOVA)")
-    figure.suptitle(f"Study {search.name}: what mattered, by {len(search.complete)} trials")
+    figure.suptitle(f"Study {search.name}: parameter importance, from {len(search.complete)} trials")
     return figure
 
 

@@ -31,7 +31,9 @@ def trust(found: Sequence[Trust], task: Task) -> Figure:
         right.plot(each.risk["coverage"], each.risk["risk"], color=colour)
     left.set_xlabel("confidence")
     left.set_ylabel("accuracy of " + ("pixels" if task.signature.dense else "predictions"))
-    right.set_xlabel("kept: the most confident " + ("images" if task.signature.dense else "predictions"))
+    right.set_xlabel(
+        f"coverage: share of {'images' if task.signature.dense else 'predictions'} kept, the most confident"
+    )
     right.set_ylabel(f"1 - {names.score(task.metric)}" if task.signature.dense else "error rate")
     right.xaxis.set_major_formatter(PercentFormatter(1))
     right.set_ylim(bottom=0)

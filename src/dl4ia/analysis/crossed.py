@@ -1,0 +1,102 @@
+"""How far a mean score over runs and test images may be from that of other runs, and of other images.
+
+Runs and images are crossed: every run scores every image. The variance of the mean is the sum of two, that of the means
+of runs and that of the means of images, where the images of a patient count together, as these are not independent:
+two-way clustering (Cameron, Gelbach and Miller, "Robust inference with multiway clustering", 2011), without their third
+term, so that what is random in single pairs of run and image counts twice, and the variance is too large rather than
+too small. Runs and patients are few: intervals are Student's t, with the degrees of freedom of Satterthwaite (1946).
+Percentiles of a bootstrap over 3 or 5 runs that differ much contain the true mean in 75 or 84 % of cases, not in 95 %.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dl4ia.analysis.image_scores import ImageScores, on_the_same_images
+from dl4ia.analysis.intervals import Scale, t_interval
+
+_Component = tuple[float, int]  # a variance, and its degrees of freedom
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean, or a difference of two, with its standard error and the degrees of freedom of that."""
+
+    mean: float
+    error: float
+    freedom: float
+
+    def interval(self, scale: Scale) -> tuple[float, float]:
+        """Return the 95 % interval, within what is possible on the scale."""
+        return t_interval(self.mean, self.error, self.freedom, scale)
+
+    @property
+    def p(self) -> float:
+        """The two-sided p value of the mean being 0."""
+        from scipy.stats import t  # noqa: PLC0415 (a second to import)
+
+        if self.error == 0:
+            return float(self.mean == 0)
+        return float(2 * t.sf(abs(self.mean) / self.error, self.freedom))
+
+
+def mean_score(scores: ImageScores) -> Estimate:
+    """Return the mean score over runs and images."""
+    return _estimate(_runs(scores), _images(scores.means, scores, rest=1.0))
+
+
+def mean_difference(ours: ImageScores, theirs: ImageScores, *, same_runs: bool = False) -> Estimate:
+    """Return the difference of two means on the same images: what makes an image hard for both cancels.
+
+    Runs are independent, whatever their seeds, unless they are the `same_runs`, evaluated otherwise: then those that
+    both have are compared one by one.
+    """
+    ours, theirs = on_the_same_images(ours, theirs)
+    if same_runs:
+        seeds = ours.listed.columns.intersection(theirs.listed.columns)
+        ours, theirs = ours.of(seeds), theirs.of(seeds)
+        runs = [_of_mean(_seed_means(ours) - _seed_means(theirs))]
+    else:
+        runs = [*_runs(ours), *_runs(theirs)]
+    return _estimate(runs, _images(ours.means - theirs.means, ours, rest=0.0))
+
+
+def _estimate(runs: Sequence[_Component], images: tuple[float, _Component]) -> Estimate:
+    mean, of_images = images
+    components = [(variance, freedom) for variance, freedom in (*runs, of_images) if freedom > 0 and variance > 0]
+    total = sum(variance for variance, _ in components)
+    freedom = total**2 / sum(variance**2 / freedom for variance, freedom in components) if components else 1.0
+    return Estimate(mean, float(np.sqrt(total)), float(freedom))
+
+
+def _runs(scores: ImageScores) -> list[_Component]:
+    return [_of_mean(_seed_means(scores))]
+
+
+def _seed_means(scores: ImageScores) -> NDArray[np.float64]:
+    return np.asarray((scores.listed.sum().to_numpy(dtype=float) + scores.unlisted) / scores.count)
+
+
+def _of_mean(values: NDArray[np.float64]) -> _Component:
+    """Return the variance of the mean of independent values; of a single one it is not known, and counts as none."""
+    count = len(values)
+    return (float(values.var(ddof=1) / count), count - 1) if count > 1 else (0.0, 0)
+
+
+def _images(means: pd.Series, scores: ImageScores, *, rest: float) -> tuple[float, _Component]:
+    """Return the mean over all images, those that are not listed at `rest`, and its variance over patients or images.
+
+    Patients have different numbers of images: the variance is that of a ratio, linearised (Cochran, 1977, chapter 6).
+    """
+    total = float((means.sum() + scores.unlisted * rest) / scores.count)
+    deviations = means.to_numpy(dtype=float) - total
+    if scores.patients is not None:
+        deviations = pd.Series(deviations).groupby(scores.patients.to_numpy()).sum().to_numpy()
+    units = len(deviations) + (scores.unlisted if scores.patients is None else 0)
+    if units < 2:  # noqa: PLR2004
+        return total, (0.0, 0)
+    squares = float((deviations**2).sum()) + (units - len(deviations)) * (rest - total) ** 2
+    return total, (squares * units / (units - 1) / scores.count**2, units - 1)
