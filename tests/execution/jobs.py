@@ -159,3 +159,22 @@ def note_stop(path, context):
     context.emit("started")
     wait_for_stop(context)
     Path(path).write_text("stopped")
+
+
+def stop_at_first(path, context):
+    """At the first attempt, stop once this should, as a training does; return what the attempt came to."""
+    attempts = Path(path)
+    with attempts.open("a") as file:
+        file.write("x")
+    if attempts.read_text() != "x":
+        return "finished"
+    context.emit(os.getppid())
+    wait_for_stop(context)
+    return "stopped"
+
+
+def fail_at_first(path, context):
+    """The same with an exception, as a trial does."""
+    if stop_at_first(path, context) == "stopped":
+        raise StoppedError("stopped")
+    return "finished"

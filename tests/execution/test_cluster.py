@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -67,6 +68,18 @@ def test_the_job_of_a_worker_that_dies_is_run_again(two_workers, tmp_path):
     executor = DaskCluster(two_workers.address)
     assert executor.run(jobs.be_killed_at_first, [tmp_path / "attempts"], events.append) == [2]
     assert events == ["started"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("work", [jobs.stop_at_first, jobs.fail_at_first])
+def test_the_job_of_a_worker_that_ends_in_good_order_is_run_again(no_worker, tmp_path, work):
+    """By SIGTERM, as at the end of its time: what stopped for that is no result."""
+    for _ in range(3):
+        no_worker.add_workers(1)
+    executor = DaskCluster(no_worker.address)
+    for name in ("first", "second"):
+        results = executor.run(work, [tmp_path / name], lambda worker: os.kill(worker, signal.SIGTERM))
+        assert results == ["finished"]
 
 
 @pytest.mark.system
@@ -140,6 +153,23 @@ class TestWhatCannotWork:
             RunError, match=r"^worker tcp://.*: it does not see this folder: change to the working copy"
         ):
             DaskCluster(no_worker.address)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize(
+        ("options", "what"), [(["--nthreads", "2"], "2 threads"), (["--resources", "GPU=2"], "2 GPUs")]
+    )
+    def test_a_worker_that_would_run_two_jobs_at_once(self, no_worker, options, what):
+        no_worker.add_workers(1, *options)
+        message = rf"^worker tcp://.*: it has {what}, and each job needs a process of its own: start one worker for"
+        with pytest.raises(RunError, match=message):
+            DaskCluster(no_worker.address)
+
+    @pytest.mark.slow
+    def test_a_folder_that_cannot_be_written_to(self, two_workers, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "out").touch()
+        with pytest.raises(RunError, match=r"^out: cannot be written to \(File exists\): make it a folder of yours$"):
+            DaskCluster(two_workers.address)
 
     @pytest.mark.slow
     def test_a_worker_with_other_code(self, no_worker, tmp_path):

@@ -1,6 +1,7 @@
 """What one person has computed, others fetch: through a folder and through a real S3 server."""
 
 import re
+import resource
 import shutil
 import signal
 import time
@@ -51,6 +52,26 @@ def test_what_is_missing_or_damaged_is_named_and_sent_again(owner, remote, tmp_p
     fetch(clone.root)
     assert contents(clone) == contents(owner)
     assert clone.repro() == []
+
+
+def test_what_this_machine_cannot_take_stays_in_the_remote(owner, remote, tmp_path):
+    """A quota, or a full disk: DVC reports any transfer that fails alike."""
+    (owner.root / "out" / "weights" / "1").write_bytes(bytes(3 << 20))
+    owner.run("dvc", "commit", "--force", "weights")
+    shared(owner, remote)
+    before, clone = remote.objects(), owner.clone(tmp_path / "clone")
+    message = f"{remote.address}: not all could be fetched (out/weights: 1 file not fetched): "
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, limits[1]))
+    try:
+        with pytest.raises(UserError, match=rf"^{re.escape(message)}.*too large.*; the same command fetches"):
+            fetch(clone.root)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert remote.objects() == before
+    assert contents(clone).keys() == {f"pictures/{number}" for number in range(1, FILES + 1)}
+    assert fetch(clone.root) == "2 of 2 outputs are as in dvc.lock"
+    assert contents(clone) == contents(owner)
 
 
 @pytest.mark.system

@@ -19,7 +19,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Generic, Self
 
-from distributed import Client, Event, Queue, Status, get_worker
+from distributed import Client, Event, Queue, Reschedule, Status, get_worker
 from distributed.comm.addressing import get_address_host_port
 from distributed.comm.core import CommClosedError
 from distributed.scheduler import KilledWorker
@@ -49,8 +49,8 @@ class _Kind(Enum):
 class DaskCluster:
     """Executor that runs jobs on the workers of the Dask scheduler at `address`; see `Executor`.
 
-    Raises RunError for a scheduler that does not answer or has no workers, and for workers that do not see this folder
-    or have another Python, PyTorch or code than this process.
+    Raises RunError for a scheduler that does not answer or has no workers, and for workers that do not see this folder,
+    have another Python, PyTorch or code than this process, or would run several jobs in one process.
     """
 
     def __init__(self, address: str) -> None:
@@ -61,15 +61,18 @@ class DaskCluster:
             workers = self._client.scheduler_info(n_workers=-1)["workers"]
             if not workers:
                 raise RunError(f"no worker has joined the scheduler at {address}: `dask worker {address} --nthreads 1`")
+            for name, worker in workers.items():
+                _check_slots(name, worker)
             self._check_versions()
-            self._check_copies()
-        gpus = [worker["resources"].get(_GPU, 0) for worker in workers.values()]
-        self._resources = {_GPU: 1} if any(gpus) else {}
-        self._workers = int(sum(gpus)) or sum(worker["nthreads"] for worker in workers.values())
+            with _noted_file() as seen:
+                self._check_copies(seen)
+        gpus = sum(_GPU in worker["resources"] for worker in workers.values())
+        self._resources = {_GPU: 1} if gpus else {}
+        self._workers = gpus or len(workers)
 
     @property
     def workers(self) -> int:
-        """How many jobs can run at once: a GPU each where workers have some, otherwise a thread each."""
+        """How many jobs can run at once: one on each worker, where some have a GPU on each of these."""
         return self._workers
 
     def run(self, work: Callable[[Job, Context], Result], jobs: Sequence[Job], on_event: Emit) -> list[Result]:
@@ -99,27 +102,43 @@ class DaskCluster:
     def _check_versions(self) -> None:
         """Raise RunError if scheduler or workers have another Python or Dask than this command, or other PyTorch."""
         versions: Any = self._client.get_versions(packages=["torch"])
-        here = _versions(versions["client"])
-        workers = {f"worker {worker}": _versions(found) for worker, found in versions["workers"].items()}
-        for machine, there in ({"the scheduler": _versions(versions["scheduler"])} | workers).items():
-            for name in here if machine in workers else ("Python", "Dask"):
-                if there[name] != here[name]:
-                    found = f"it has {name} {there[name]}, and this command {here[name]}"
-                    raise RunError(f"{machine}: {found}: use the same environment, and start it again")
+        ours = _versions(versions["client"])
+        workers = {f"worker {worker}": _versions(reply) for worker, reply in versions["workers"].items()}
+        for machine, theirs in ({"the scheduler": _versions(versions["scheduler"])} | workers).items():
+            for name in ours if machine in workers else ("Python", "Dask"):
+                if theirs[name] != ours[name]:
+                    reason = f"it has {name} {theirs[name]}, and this command {ours[name]}"
+                    raise RunError(f"{machine}: {reason}: use the same environment, and start it again")
 
-    def _check_copies(self) -> None:
-        """Raise RunError if a worker has other code, or does not see the same files."""
-        seen = Path("out") / f"cluster-{uuid.uuid4().hex}"
-        seen.parent.mkdir(exist_ok=True)
-        seen.touch()
-        try:
-            found = self._client.run(_copy, seen, on_error="return")
-        finally:
-            seen.unlink()
-        here = _Copy(sees_file=True, code=_digest())
-        for worker, there in found.items():
-            if there != here:
-                raise RunError(f"worker {worker}: {_difference(there)}, and start it again")
+    def _check_copies(self, seen: Path) -> None:
+        """Raise RunError if a worker has other code, or does not see the file of this command."""
+        ours = _Copy(sees_file=True, code=_digest())
+        for worker, theirs in self._client.run(_copy, seen, on_error="return").items():
+            if theirs != ours:
+                raise RunError(f"worker {worker}: {_difference(theirs)}, and start it again")
+
+
+def _check_slots(name: str, worker: dict[str, Any]) -> None:
+    """Raise RunError for a worker that would run two jobs at once: these would share PyTorch's random state."""
+    for what, count in (("threads", worker["nthreads"]), ("GPUs", worker["resources"].get(_GPU, 1))):
+        if count != 1:
+            reason = f"it has {count:g} {what}, and each job needs a process of its own"
+            raise RunError(f"worker {name}: {reason}: start one worker for each, with `--nthreads 1`")
+
+
+@contextmanager
+def _noted_file() -> Iterator[Path]:
+    """Have a file in this working copy for a while; raises RunError where that cannot be."""
+    path = Path("out") / f"cluster-{uuid.uuid4().hex}"
+    try:
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    except OSError as error:
+        raise RunError(f"{path.parent}: cannot be written to ({error.strerror}): make it a folder of yours") from error
+    try:
+        yield path
+    finally:
+        path.unlink()
 
 
 def _connected(address: str) -> Client:
@@ -131,11 +150,11 @@ def _connected(address: str) -> Client:
     return Client(address, timeout=_PATIENCE, set_as_default=False)
 
 
-def _versions(found: dict[str, Any]) -> dict[str, str]:
-    """Return what Dask has found out about a process: versions of what has to be the same everywhere."""
-    packages = found["packages"]
+def _versions(process: dict[str, Any]) -> dict[str, str]:
+    """Return the versions, by Dask, of what has to be the same in every process."""
+    packages = process["packages"]
     return {
-        "Python": ".".join(found["host"]["python"].split(".")[:3]),
+        "Python": ".".join(process["host"]["python"].split(".")[:3]),
         "Dask": packages["distributed"],
         "PyTorch": str(packages["torch"]).split("+")[0],  # as `cpu` and `cu130` of the same release
     }
@@ -160,11 +179,11 @@ def _digest() -> str:
     return code.hexdigest()
 
 
-def _difference(there: _Copy | Exception) -> str:
-    if isinstance(there, Exception):
-        reason = f"{type(there).__name__}: {' '.join(str(there).split())[:200]}"
+def _difference(theirs: _Copy | Exception) -> str:
+    if isinstance(theirs, Exception):
+        reason = f"{type(theirs).__name__}: {' '.join(str(theirs).split())[:200]}"
         return f"it fails to import the project ({reason}): use the environment of this command"
-    if not there.sees_file:
+    if not theirs.sees_file:
         return "it does not see this folder: change to the working copy, on a file system that all machines share"
     return "it has other code than this command: use the same working copy"
 
@@ -177,7 +196,7 @@ class _Tasks(Generic[Result]):
         self._queue, self._stop = Queue(name, client=client), Event(name, client=client)
         self.results: dict[int, Result] = {}  # by the number of the job
         self.faults: list[BaseException] = []
-        self._asked = self._told = self._unheard = False
+        self._asked = self._stop_sent = self._unheard = False
         self._waiting = {
             number: client.submit(_perform, name, number, job, key=f"{name}-{number}", resources=resources)
             for number, job in enumerate(packed)
@@ -190,9 +209,9 @@ class _Tasks(Generic[Result]):
     def wait(self, on_event: Emit) -> None:
         """Wait until all jobs have ended; the first fault, of a job or of `on_event`, lets the others stop."""
         while self._waiting:
-            if self._asked and not self._told:
+            if self._asked and not self._stop_sent:
                 self._stop.set()
-                self._told = True
+                self._stop_sent = True
             messages = self._queue.get(batch=True)  # what there is: a scheduler logs each time that it waits in vain
             for number, kind, content in messages:
                 self._take(number, _Kind(kind), pickle.loads(content), on_event)  # noqa: S301 (our own)
@@ -256,9 +275,12 @@ def _perform(name: str, number: int, packed: bytes) -> None:
         set_up_torch(1)
         try:
             work, job = pickle.loads(packed)  # noqa: S301 (our own)
-            send(_Kind.DONE, work(job, Context(lambda value: send(_Kind.EVENT, value), stop.asked, 1)))
+            ended = _Kind.DONE, work(job, Context(lambda value: send(_Kind.EVENT, value), stop.asked, 1))
         except Exception as error:  # noqa: BLE001 (raised again by the process that started this one)
-            send(_Kind.FAILED, picklable(error))
+            ended = _Kind.FAILED, picklable(error)
+        if stop.worker_ends:  # which the job may have stopped for: another worker resumes it
+            raise Reschedule
+        send(*ended)
 
 
 class _Stop:
@@ -277,7 +299,12 @@ class _Stop:
 
         A worker that has lost its scheduler ends in half a minute, while asking that scheduler may take as long.
         """
-        return self._asked or self._worker.status in _ENDING
+        return self._asked or self.worker_ends
+
+    @property
+    def worker_ends(self) -> bool:
+        """Whether this worker was asked to end, as by SIGTERM or at the end of its time, while the command goes on."""
+        return self._worker.status in _ENDING and not self._asked
 
     def __enter__(self) -> Self:
         self._thread.start()

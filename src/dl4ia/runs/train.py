@@ -81,13 +81,21 @@ def experiments(params: Params, names: Sequence[str], layout: Layout) -> list[Ex
 
 
 def train_all(todo: Sequence[Experiment], executor: Executor, observe: Callable[[Progress | Moved], None]) -> None:
-    """Train all experiments. A training that diverges has a result; any other failure stops all and is raised."""
+    """Train all experiments; each of them has ended then, or an exception is raised.
+
+    A training that diverges has a result; any other failure stops all and is raised.
+    """
     with ExitStack() as locks:
         for name in dict.fromkeys(experiment.name for experiment in todo):
             locks.enter_context(_exclusive_lock(name, todo[0].layout))
         versions = {experiment.name: training_version(experiment.variant) for experiment in todo}
         jobs = [(experiment, versions[experiment.name]) for experiment in todo]
         executor.run(train, jobs, observe)
+    for experiment in todo:
+        status = experiment.run.status()
+        if not status.ended:
+            state = f"{experiment.name}, seed {experiment.seed} is {status.state}"
+            raise RunError(f"{experiment.run.path}: {state}, although nobody stopped it: the same command resumes it")
 
 
 @contextmanager

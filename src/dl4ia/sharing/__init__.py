@@ -5,6 +5,7 @@ several people can send at once. This module adds what they need to know: which 
 """
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 
 from dvc.exceptions import DownloadError, DvcException
 from dvc.repo import Repo
+from dvc_data.hashfile.hash import hash_file
 from dvc_objects.errors import ObjectFormatError
 from dvc_objects.fs import known_implementations
 
@@ -20,8 +22,10 @@ from dl4ia.base.errors import UserError
 
 if TYPE_CHECKING:
     from dvc.output import Output
+    from dvc_data.hashfile.db import HashFileDB
 
 _NAME = "team"  # of the remote that `share` configures
+_MISSING, _DAMAGED, _NOT_FETCHED = "missing", "damaged", "not fetched"  # what may be wrong with a file
 _LOGGERS = ("dvc", "dvc_data", "dvc_objects")
 _SECRETS = "credentials come from where the remote's own tools look for them, such as ~/.aws/credentials"
 _ADVICE = "check the address, the network and your credentials"
@@ -60,8 +64,8 @@ def fetch(root: Path) -> str:
     """Bring the outputs that `dvc.lock` names from the remote into the working copy at `root`; return what is here.
 
     An output that nobody has sent is no fault, and is named. A file that is damaged in the remote is removed there, so
-    that whoever has it sends it again. Raises UserError that names the outputs of which files are missing or damaged;
-    all others are in place.
+    that whoever has it sends it again. Raises UserError that names the outputs of which files are missing or damaged
+    there, or did not come; all others are in place.
     """
     with _repository(root) as (repo, reasons):
         url, outputs = _url(repo), _outputs(repo)
@@ -73,15 +77,17 @@ def fetch(root: Path) -> str:
             }
             with suppress(DownloadError):  # what did not come is named below
                 repo.fetch(targets=_paths(sent.values()) or None, run_cache=True)
-            faults = {name: counts for name, output in sent.items() if (counts := _faults(repo, output))}
+            faults = {name: counts for name, output in sent.items() if (counts := _faults(repo, output)).total()}
             complete = _paths(output for name, output in sent.items() if name not in faults)
             if complete:
                 repo.checkout(targets=complete)
         except Exception as error:  # (each kind of remote has its own)
             raise UserError(f"{url}: {_explained(error, reasons)}; what was fetched stays here") from error
     if faults:
-        names = "; ".join(f"{name}: {counts}" for name, counts in faults.items())
+        names = "; ".join(f"{name}: {_counted(counts)}" for name, counts in faults.items())
         remedy = "`make continue` computes them again, or whoever has them sends them by `make share`"
+        if any(counts[_NOT_FETCHED] for counts in faults.values()):
+            remedy = f"{_reason(DownloadError(0), reasons)}; the same command fetches what is in the remote"
         raise UserError(f"{url}: not all could be fetched ({names}): {remedy}; the other outputs are in place")
     others = [name for name in outputs if name not in sent]
     rest = f"; nobody has sent {', '.join(others)}: `make continue` computes what is needed" if others else ""
@@ -102,21 +108,37 @@ def _is_there(repo: Repo, output: "Output") -> bool:
     return bool(repo.cloud.get_remote_odb().exists(output.hash_info.value))
 
 
-def _faults(repo: Repo, output: "Output") -> str:
-    """Return how many files of an output could not be fetched, and why; an empty string if it is whole.
+def _faults(repo: Repo, output: "Output") -> "Counter[str]":
+    """Return how many files of an output are not here, by what is wrong with them in the remote.
 
-    Damaged files are removed from the remote, and with them the list of the output's files: a push takes what that
-    list names for sent.
+    Damaged files are removed there, and with damaged or missing ones the list of the output's files: a push takes what
+    that list names for sent. What did not come is left as it is: it may be this machine that could not take it.
     """
     remote = repo.cloud.get_remote_odb()
     hashes = {each.value for used in output.get_used_objs().values() for each in used} or {output.hash_info.value}
-    lacking = {value for value in hashes if not _is_whole(repo, value)}
-    damaged = {value for value in lacking if remote.exists(value)}
-    for value in damaged | {output.hash_info.value} if lacking else ():
+    faults = {value: _fault(remote, value) for value in hashes if not _is_whole(repo, value)}
+    gone = {value for value, fault in faults.items() if fault == _DAMAGED}
+    if {_MISSING, _DAMAGED} & set(faults.values()):
+        gone.add(output.hash_info.value)
+    for value in gone:
         with suppress(Exception):  # where one may not write, or it is gone
             remote.fs.remove(remote.oid_to_path(value))
-    counts = {"missing": len(lacking) - len(damaged), "damaged": len(damaged)}
-    return ", ".join(f"{count} file{'s' * (count > 1)} {how}" for how, count in counts.items() if count)
+    return Counter(faults.values())
+
+
+def _fault(remote: "HashFileDB", value: str) -> str:
+    """Return what is wrong with a file of the remote that is not here; it is read there to know."""
+    try:
+        _, actual = hash_file(remote.oid_to_path(value), remote.fs, remote.hash_name)
+    except FileNotFoundError:
+        return _MISSING
+    except Exception:  # noqa: BLE001 (each kind of remote has its own)
+        return _NOT_FETCHED
+    return _NOT_FETCHED if str(actual.value).partition(".")[0] == value.partition(".")[0] else _DAMAGED
+
+
+def _counted(faults: "Counter[str]") -> str:
+    return ", ".join(f"{count} file{'s' * (count > 1)} {fault}" for fault, count in faults.items())
 
 
 def _is_whole(repo: Repo, value: str) -> bool:
@@ -159,14 +181,15 @@ def _repository(root: Path) -> Iterator[tuple[Repo, list[str]]]:
 
 
 class _Reasons(logging.Handler):
-    """Keeps the messages of a log."""
+    """Keeps the messages of a log, with the exceptions that come with them."""
 
     def __init__(self, level: int) -> None:
         super().__init__(level)
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(record.getMessage())
+        error = record.exc_info[1] if record.exc_info else None
+        self.lines.append(f"{record.getMessage()}: {error}" if error else record.getMessage())
 
 
 def _url(repo: Repo) -> str:
