@@ -16,6 +16,7 @@ from joblib import cpu_count
 from scipy.stats import bootstrap
 
 from benchmarks.revisions import ROOT, answering, checked_out
+from dl4ia.base.errors import UserError
 
 SECONDS = 110  # for all rounds
 TRAININGS = {"mnist-cnn": 300, "warwick-start": 100, "warwick-best": 20}  # iterations of each variant
@@ -55,4 +56,7 @@ def line(name: str, pairs: list[Pair], revision: str) -> str:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    try:
+        main(sys.argv[1])
+    except UserError as error:
+        sys.exit(str(error))

@@ -1,14 +1,14 @@
 """The code of other revisions, and processes that measure it."""
 
-import io
 import os
 import subprocess
 import sys
-import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from dl4ia.equivalence.revisions import write_revision
 
 ROOT = Path(__file__).parents[1]
 Ask = Callable[..., float]
@@ -16,11 +16,9 @@ Ask = Callable[..., float]
 
 @contextmanager
 def checked_out(revision: str) -> Iterator[Path]:
-    """Yield a folder with all files of a revision, which is removed afterwards."""
-    archive = subprocess.check_output(["git", "archive", revision], cwd=ROOT)  # noqa: S603, S607
+    """Yield a folder with all files of a revision, which is removed afterwards; raises UserError if there is none."""
     with tempfile.TemporaryDirectory() as folder:
-        with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-            files.extractall(folder, filter="data")
+        write_revision(revision, Path(folder))
         yield Path(folder)
 
 

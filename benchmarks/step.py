@@ -9,12 +9,14 @@ times of a round.
 
 import argparse
 import os
+import sys
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from statistics import median
 
 from benchmarks.revisions import ROOT, Ask, answering, checked_out
 from dl4ia import config
+from dl4ia.base.errors import UserError
 from dl4ia.runs.layout import Layout
 
 TITLES = ("ms", "GFLOP", "GFLOP/s", "of peak", "before", "ratio", "plain loop", "ratio")
@@ -73,4 +75,7 @@ def _cells(rows: list[tuple[float, float, float]], operations: float, peak: floa
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UserError as error:
+        sys.exit(str(error))

@@ -426,3 +426,9 @@ def test_a_group_has_the_stages_of_its_experiments(tmp_path):
 
 def test_dotted_keys_become_sections():
     assert nested({"a.b": 1, "a.c.d": 2, "e": 3}) == {"a": {"b": 1, "c": {"d": 2}}, "e": 3}
+
+
+@pytest.mark.parametrize("pairs", [[("a", 1), ("a.b", 2)], [("a.b", 2), ("a", 1)]])
+def test_a_key_that_is_a_value_and_a_section_is_named(pairs):
+    with pytest.raises(ConfigError, match=r"^a.*: set one of the two$"):
+        nested(dict(pairs))

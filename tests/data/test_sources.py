@@ -19,8 +19,9 @@ from PIL import Image
 from dl4ia.base.errors import DataError, UnavailableError
 from dl4ia.data import sources
 from dl4ia.data.imageset import ImageSet
+from dl4ia.runs.schemas import DataSource
 from dl4ia.tasks import TASKS
-from dl4ia.tasks.preparation import Origin, prepare
+from dl4ia.tasks.preparation import prepare
 
 WARWICK, MNIST = TASKS["warwick"].publication, TASKS["mnist"].publication
 ZIP = WARWICK.archive
@@ -263,7 +264,7 @@ def test_one_source_asked_for_is_that_source_or_an_error(tmp_path, data, monkeyp
 
 def test_the_stand_in_is_said_to_be_one(tmp_path, data):
     prepare(TASKS["warwick"], data, tmp_path / "out", "stand-in")
-    origin = Origin.model_validate_json((tmp_path / "out" / "warwick-source.json").read_text())
+    origin = DataSource.model_validate_json((tmp_path / "out" / "warwick-source.json").read_text())
     assert origin.source == "stand-in"
     for partition, digest in origin.sha256.items():
         assert hashlib.sha256((tmp_path / "out" / f"warwick-{partition}.npz").read_bytes()).hexdigest() == digest

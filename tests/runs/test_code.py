@@ -260,3 +260,14 @@ def test_a_module_outside_the_package_counts_as_well():
 def test_an_entry_without_a_source_is_refused():
     with pytest.raises(ValueError, match=r"dl4ia\.models\.missing is not a module"):
         HERE.version({"dl4ia.models.missing"})
+
+
+def test_a_champion_depends_on_how_it_is_applied_and_on_no_code(copy, params):
+    name = params.champions["warwick"]
+    before = versions(params, Sources(copy))["champion"]
+    other = params.variants[name].model_copy(update={"test_time": "none"})
+    changed = params.model_copy(update={"variants": params.variants | {name: other}})
+    after = versions(changed, Sources(copy))["champion"]
+    assert params.variants[name].test_time != "none"
+    assert after["warwick"] != before["warwick"]
+    assert after["mnist"] == before["mnist"]

@@ -212,3 +212,15 @@ def test_a_table_of_no_runs_has_its_columns(tmp_path, layout):
     empty.write(record, {}, {"curves": [], "images": [], "confusion": []})
     assert isinstance(empty.table("curves"), pd.DataFrame)
     assert empty.table("metrics").empty
+
+
+def test_results_of_two_evaluations_are_never_taken_for_one(tmp_path, layout):
+    """Stopped before its last file, as by a full disk, an evaluation leaves no results rather than mixed ones."""
+    source = layout.result("mnist-fc")
+    results = ResultDirectory(tmp_path / "results")
+    shutil.copytree(source.path, results.path)
+    (results.path / "metrics.csv").unlink()
+    (results.path / "metrics.csv").mkdir()  # which cannot be replaced by a file
+    with pytest.raises(OSError, match="metrics.csv"):
+        results.write(source.record(), {}, {})
+    assert not (results.path / "runs.json").exists()

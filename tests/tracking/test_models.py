@@ -1,6 +1,9 @@
 """Logged models: what MLflow has of them, and that each is applied as its run would be."""
 
 import base64
+import errno
+import shutil
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -13,12 +16,16 @@ from mlflow.entities import LoggedModelOutput
 from PIL import Image
 from torch import nn
 
+from dl4ia.base.errors import RunError
 from dl4ia.data.imageset import ImageSet
 from dl4ia.prediction import load_model
+from dl4ia.runs.layout import Layout
 from dl4ia.tasks.predictor import predictor_of
 from dl4ia.tracking.live import publish
+from dl4ia.tracking.mlflow import connect
 from dl4ia.tracking.runs import RunView
 from tests.tracking.conftest import NAME, client_of, published, runs_of
+from tests.tracking.samples import finished, model
 
 
 @pytest.fixture(scope="session")
@@ -80,6 +87,20 @@ def _experiments(public):
 
 
 @pytest.mark.slow
+def test_a_file_of_a_run_that_cannot_be_read_is_no_outage(public, tmp_path):
+    """So that publishing goes on with the next run."""
+    root = tmp_path / "copy"
+    shutil.copytree(public.root, root)
+
+    def refuse(_folder):
+        raise PermissionError(errno.EACCES, "Permission denied", "out/runs/a/seed-0/model.safetensors")
+
+    record = finished(0.9, 0.5, model=replace(model(), save=refuse))
+    message = r"^out/runs/a/seed-0/model.safetensors: Permission denied: see that it can be read$"
+    with pytest.raises(RunError, match=message):
+        connect(Layout(root)).update(record)
+
+
 def test_a_run_whose_model_takes_arrays_is_sent_again_with_one_that_takes_files(experiment, tmp_path, monkeypatch):
     """As the versions before have published it: an exported program, in a run that notes its weights alone."""
     layout = experiment.layout

@@ -7,6 +7,8 @@ also there as the list of its kinds, some of which have no settings: `augmentati
 from collections.abc import Mapping
 from typing import Any
 
+from dl4ia.base.errors import ConfigError
+
 
 def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return nested sections as one, with dotted keys."""
@@ -35,13 +37,17 @@ def _has_kind(section: Mapping[str, Any]) -> bool:
 
 
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """Return dotted keys as the sections that they stand for."""
+    """Return dotted keys as the sections that they stand for; raise ConfigError where one is a value, too."""
     result: dict[str, Any] = {}
     for key, value in flat.items():
         *sections, last = key.split(".")
         place = result
         for section in sections:
             place = place.setdefault(section, {})
+            if not isinstance(place, dict):
+                raise ConfigError(f"{key}: {section} is a value of its own here, {place!r}: set one of the two")
+        if isinstance(place.get(last), dict):
+            raise ConfigError(f"{key}: got {value!r}, and keys of {last}: set one of the two")
         place[last] = value
     return result
 

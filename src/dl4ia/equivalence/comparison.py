@@ -1,12 +1,10 @@
 """The code of a revision against that of the working tree: what both compute, and which versions are then the same."""
 
-import io
 import json
 import os
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -18,9 +16,9 @@ from dl4ia import config
 from dl4ia.base import atomic_files
 from dl4ia.base.errors import UserError
 from dl4ia.equivalence.recipes import Recipe, recipes, write_data, write_recipes
+from dl4ia.equivalence.revisions import write_revision
 from dl4ia.runs.closure import EQUIVALENT, read_equivalent
 from dl4ia.runs.layout import Layout
-from dl4ia.runs.provenance import git_environment
 
 _RECORD = Path("src/dl4ia/runs") / EQUIVALENT
 
@@ -42,7 +40,9 @@ def stamp_if_same(revision: str) -> None:
     params = config.load()
     todo = recipes(params)
     with tempfile.TemporaryDirectory(prefix="dl4ia-same-") as folder:
-        _unpack(revision, Path(folder, "tree"))
+        write_revision(revision, Path(folder, "tree"))
+        if not Path(folder, "tree", "src/dl4ia/equivalence").is_dir():
+            raise UserError(f"{revision} is older than `make same`: its code cannot be compared with this")
         works = Path(folder, "before"), Path(folder, "now")
         write_data(params, Layout(works[0]))
         write_recipes(todo, works[0] / "recipes.json")
@@ -50,24 +50,6 @@ def stamp_if_same(revision: str) -> None:
         before, now = _answers(zip((Path(folder, "tree"), Path.cwd()), works, strict=True))
     _compare(todo, before, now, revision)
     _record(_same_versions(before, now))
-
-
-def _unpack(revision: str, folder: Path) -> None:
-    """Write the files of a revision to `folder`; raises UserError if there is none, or one that cannot be compared."""
-    if shutil.which("git") is None:
-        raise UserError("git, which has the code of the revision, is not installed: install it")
-    command = ["git", "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"]
-    environment = git_environment()
-    run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)  # noqa: S603
-    commit = run.stdout.strip()
-    if not commit:
-        raise UserError(f"{revision!r} is no commit of this repository")
-    command = ["git", "archive", commit]
-    archive = subprocess.run(command, capture_output=True, check=True, env=environment)  # noqa: S603
-    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
-        files.extractall(folder, filter="data")
-    if not (folder / "src/dl4ia/equivalence").is_dir():
-        raise UserError(f"{revision} is older than `make same`: its code cannot be compared with this")
 
 
 def _answers(jobs: Iterable[tuple[Path, Path]]) -> list[Answer]:

@@ -24,8 +24,9 @@ from dl4ia.analysis.subgroups import KnownPatients, known_patients, subgroups_ta
 from dl4ia.analysis.tables import Result, headline_metrics, metrics_table, results, runs_table, summary_table
 from dl4ia.analysis.trust import Trust, trust
 from dl4ia.config import Params
-from dl4ia.report.sources import Source, sources, stand_ins
+from dl4ia.report.sources import sources, stand_ins
 from dl4ia.runs.layout import Layout
+from dl4ia.runs.schemas import DataSource
 from dl4ia.runs.test_evaluations import evaluation_counts
 from dl4ia.tasks import Task
 
@@ -123,7 +124,7 @@ class Report:
     """
 
     notice: str
-    sources: dict[str, Source]
+    sources: dict[str, DataSource]
     tasks: list[TaskReport]
     searches: list[SearchResult]
     not_run: list[str]

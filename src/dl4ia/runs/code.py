@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import PurePath
 
 from dl4ia.config import Params, Study, Variant
+from dl4ia.config.variants import Row
 from dl4ia.runs.closure import Sources
 from dl4ia.tasks import task_of
 
@@ -58,12 +59,21 @@ def versions(params: Params, sources: Sources = _HERE) -> Versions:
         "search": studies,
         "train": trained,
         "evaluate": {name: version("dl4ia.runs.evaluate", tasks[name], "read", "stand_in") for name in tasks},
+        "champion": {task: _use(params.rows.get(name)) for task, name in params.champions.items()},
         "report": version("dl4ia.report.main", params.split, "read", "stand_in"),
     }
 
 
 def _modules_of_tasks(names: Iterable[str]) -> set[str]:
     return {type(task_of(name)).__module__ for name in names}
+
+
+def _use(row: Row | None) -> str:
+    """Return a digest of what `saved_model.Use` has of a row, which is None as long as its study has no result.
+
+    Files are copied: no code decides anything else of a champion, and its run may not be at hand.
+    """
+    return hashlib.sha256(("" if row is None else f"{row.about}\n{row.test_time}").encode()).hexdigest()[:32]
 
 
 def _of_study(best: str, studies: dict[str, str]) -> str:

@@ -86,19 +86,23 @@ class ResultDirectory:
     def write(
         self, record: VariantRecord, metrics: Mapping[int, Metrics], tables: Mapping[str, Sequence[pd.DataFrame]]
     ) -> None:
-        """Write all files: `metrics` by seed of the runs that finished, and the parts of `tables` by name."""
+        """Write all files: `metrics` by seed of the runs that finished, and the parts of `tables` by name.
+
+        `runs.json` is removed first and written last: where it is, the other files are of the same evaluation.
+        """
         long = [
             {"seed": seed, "part": part, "metric": metric, "value": value}
             for seed, each in metrics.items()
             for (part, metric), value in each.items()
         ]
         table = pd.DataFrame(long, columns=list(_COLUMNS["metrics"]))
-        atomic_files.write_json(self.path / "runs.json", record.model_dump(mode="json", exclude_none=True))
+        (self.path / "runs.json").unlink(missing_ok=True)
         atomic_files.write_json(self.path / "metrics.json", _means(record, table))
         atomic_files.write_csv(self.path / "metrics.csv", table)
         for name, parts in tables.items():
             empty = pd.DataFrame(columns=list(_COLUMNS[name]))
             atomic_files.write_csv(self.path / f"{name}.csv", pd.concat(parts, ignore_index=True) if parts else empty)
+        atomic_files.write_json(self.path / "runs.json", record.model_dump(mode="json", exclude_none=True))
 
     def record(self) -> VariantRecord:
         """Read `runs.json`."""

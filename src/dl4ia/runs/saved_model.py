@@ -115,16 +115,20 @@ def _reason(error: Exception) -> str:
 
 
 def save_model(experiment: Experiment, folder: Path) -> None:
-    """Write the network of a finished run to `folder`; raises RunError if it is not finished, or damaged."""
+    """Write the network of a finished run to `folder`; raises RunError if it is not finished, or damaged.
+
+    `config.json` is removed first and written last: where it is, the other files are of the same run.
+    """
     run, variant = experiment.run, experiment.variant
     if (state := run.status().state) != "finished":
         raise RunError(f"{run.path}: its training is {state}: `{variant.training_command(experiment.name)}` first")
     run.weights()  # which checks them
-    saved = RunDirectory(folder)
-    saved.write_config(run.config())
+    saved, config = RunDirectory(folder), run.config()
+    (folder / "config.json").unlink(missing_ok=True)
     saved.write_status(run.status())
     atomic_files.write(folder / "model.safetensors", (run.path / "model.safetensors").read_bytes())
     task = task_of(variant.task)
     dataset = task.dataset if isinstance(task, FolderTask) else None
     use = Use(about=variant.about, test_time=variant.test_time, dataset=dataset)
     atomic_files.write_json(folder / "use.json", use.model_dump(mode="json", exclude_none=True))
+    saved.write_config(config)

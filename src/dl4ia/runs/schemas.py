@@ -8,7 +8,16 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    StringConstraints,
+    ValidationError,
+)
 
 from dl4ia.base.errors import RunError
 
@@ -38,6 +47,16 @@ class Stored(BaseModel):
 
 
 Model = TypeVar("Model", bound=Stored)
+
+
+class DataSource(Stored):
+    """Where the data of a task came from, and the SHA-256 of each partition: the content of `<task>-source.json`.
+
+    `source` is "published", "stand-in", or a folder of one's own in words.
+    """
+
+    source: str
+    sha256: dict[Literal["train", "test"], Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]]
 
 
 class Standardization(Stored):

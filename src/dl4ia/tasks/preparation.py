@@ -1,9 +1,6 @@
 """From published files, or the stand-in, to the two arrays of a task: training and test partition."""
 
 from pathlib import Path
-from typing import Annotated, Literal
-
-from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from dl4ia.base import atomic_files
 from dl4ia.base.errors import DataError, UnavailableError
@@ -12,14 +9,6 @@ from dl4ia.data.sources import MIRROR_VARIABLE, fetch
 from dl4ia.tasks.task import Task
 
 STAND_IN, PUBLISHED = "stand-in", "published"
-
-
-class Origin(BaseModel):
-    """Where a dataset came from, and the SHA-256 of each partition; the content of `<task>-source.json`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-    source: Literal["published", "stand-in"]
-    sha256: dict[Literal["train", "test"], Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]]
 
 
 def prepare(task: Task, data: Path, folder: Path, source: Source) -> None:

@@ -41,7 +41,7 @@ class Task(ABC):
     strategies: ClassVar[tuple[str, ...]]  # of `data.splits.STRATEGIES`
     augmentations: ClassVar[tuple[str, ...]]  # of `data.augmentation.AUGMENTATIONS`
     losses: ClassVar[tuple[str, ...]]  # of `training.losses.LOSSES`
-    test_time: ClassVar[tuple[str, ...]]  # of `runs.evaluate.VIEWS`: transformations averaged over at evaluation
+    test_time: ClassVar[tuple[str, ...]]  # of `runs.predictions`: views averaged over at evaluation
 
     @property
     def test_sets(self) -> tuple[str, ...]:

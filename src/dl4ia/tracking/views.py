@@ -1,7 +1,6 @@
 """What views of files have in common."""
 
 import hashlib
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
@@ -11,7 +10,7 @@ from ruamel.yaml import YAML
 from dl4ia.base import atomic_files
 from dl4ia.execution.processes import is_gone
 from dl4ia.runs.layout import Layout
-from dl4ia.runs.schemas import Stored, read_json
+from dl4ia.runs.schemas import DataSource, read_json
 from dl4ia.tasks import Task
 from dl4ia.tracking.records import PLUMBING, Dataset, Group, Record, State
 
@@ -37,13 +36,6 @@ class View(Protocol):
         """
 
 
-class _Origin(Stored):
-    """The content of `<task>-source.json`."""
-
-    source: str
-    sha256: Mapping[str, str]
-
-
 def group_of(task: Task) -> Group:
     """Return the group of a task's variants and ensembles."""
     about = (
@@ -59,7 +51,7 @@ def dataset_of(task: Task, digest: str, layout: Layout) -> Dataset:
     """Return the dataset whose training partition has that digest; raises RunError for a damaged source file."""
     path, source = layout.source(task.name), _UNKNOWN
     if path.exists():
-        origin = read_json(path, _Origin, layout.datasets)
+        origin = read_json(path, DataSource, layout.datasets)
         source = origin.source if origin.sha256.get("train") == digest else _UNKNOWN
     return Dataset(task.title, digest[:_DIGITS], source)
 

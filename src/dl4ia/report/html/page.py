@@ -4,7 +4,6 @@ import functools
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -19,6 +18,7 @@ from dl4ia.report.html.pictures import Picture, picture, preview
 from dl4ia.report.html.score_chart import scores
 from dl4ia.report.html.specs import Spec
 from dl4ia.report.html.study_charts import history, importances
+from dl4ia.report.html.vega import vega_script
 from dl4ia.report.plots.curves import limits
 
 _PREVIEW_WIDTH = 820  # pixels: two for each on the screen
@@ -47,7 +47,7 @@ def page(
         figure=functools.partial(_picture, figures),
         style=Markup(_text("style.css")),  # noqa: S704 (of our own)
         script=Markup(_text("page.js")),  # noqa: S704 (of our own)
-        vega=Markup(_vega()),  # noqa: S704 (of a library)
+        vega=Markup(vega_script()),  # noqa: S704 (of a library)
     )
 
 
@@ -115,12 +115,3 @@ def _picture(figures: Path, name: str, alternative: str) -> Picture:
 
 def _text(name: str) -> str:
     return files("dl4ia.report.html").joinpath(name).read_text(encoding="utf-8")
-
-
-@functools.cache
-def _vega() -> str:
-    """Return Vega, Vega-Lite and Vega-Embed as one script; seconds of work, once a process."""
-    import vl_convert  # noqa: PLC0415 (optional: of the extra `pipeline`)
-
-    modules: Any = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    return f"(() => {{\n{modules}\n}})();".replace("</script", "<\\/script")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from dl4ia.base.errors import RunError
 from dl4ia.tasks import task_of
 from dl4ia.tracking import served
 from dl4ia.tracking.records import PLUMBING, Model
@@ -47,9 +48,12 @@ def send_model(client: "MlflowClient", run: "Run", model: Model) -> str:
     tags, params = {"mlflow.note.content": model.about}, client.get_run(number).data.params
     created = client.create_logged_model(run.info.experiment_id, model.name, number, tags, params)
     remove_models(client, run, but=created.model_id)  # what an interrupted call has left
-    # By hand instead of `log_model`, which needs the address as a setting of the whole process.
+    # Not by `log_model`, which needs the address as a setting of the whole process.
     with tempfile.TemporaryDirectory() as folder:
-        model.save(Path(folder) / _SAVED)
+        try:
+            model.save(Path(folder) / _SAVED)
+        except OSError as error:  # of this machine, not of MLflow
+            raise RunError(f"{error.filename or folder}: {error.strerror}: see that it can be read") from error
         request, signature = _interface(model.task)
         pyfunc.save_model(
             str(Path(folder) / "model"),
