@@ -157,7 +157,8 @@ def test_a_run_that_was_stopped_is_resumed_and_ends_as_if_it_had_not_been(params
     expected = result(experiment)
     forget_checkpoints(experiment)
     asked = iter([False, False, False, False, True])
-    train(experiment, executor=Inline(lambda: next(asked)))
+    with pytest.raises(RunError, match=r"warwick-combined, seed 0 is stopped: the same command resumes it$"):
+        train(experiment, executor=Inline(lambda: next(asked)))
     assert experiment.run.status().state == "stopped"
     assert experiment.run.history()["step"].tolist() == [2, 4]
     assert not (experiment.run.path / "model.safetensors").exists()

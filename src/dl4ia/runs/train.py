@@ -95,7 +95,7 @@ def train_all(todo: Sequence[Experiment], executor: Executor, observe: Callable[
         status = experiment.run.status()
         if not status.ended:
             state = f"{experiment.name}, seed {experiment.seed} is {status.state}"
-            raise RunError(f"{experiment.run.path}: {state}, although nobody stopped it: the same command resumes it")
+            raise RunError(f"{experiment.run.path}: {state}: the same command resumes it")
 
 
 @contextmanager
