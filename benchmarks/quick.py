@@ -25,7 +25,7 @@ Pair = tuple[float, float]  # seconds of this folder's code, and of the other's
 
 
 def main(revision: str) -> None:
-    """Print a line a variant."""
+    """Print one line per variant."""
     with ExitStack() as stack:
         folders = ROOT, stack.enter_context(checked_out(revision))
         asks = [stack.enter_context(answering(_SCRIPT, folder, cpu_count())) for folder in folders]

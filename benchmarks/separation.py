@@ -37,7 +37,7 @@ def objects(job: tuple[Experiment, Path], _context: Context) -> pd.DataFrame:
 
 
 def main(name: str, folder: Path) -> None:
-    """Print a row a separation."""
+    """Print one row per separation."""
     runs = [(each, folder) for each in experiments(config.load(), [name], Layout())]
     found = pd.concat(LocalProcesses().run(objects, runs, lambda _event: None))
     rows = {separation: object_scores(table) for separation, table in found.groupby("separation")}

@@ -19,7 +19,7 @@ from dl4ia.tasks import task_of
 
 
 def main(names: list[str]) -> None:
-    """Print a line a run, and one a variant."""
+    """Print one line per run, and one a variant."""
     params = config.load()
     measured = defaultdict[str, list[tuple[float, float]]](list)
     with temporary_copy() as layout:

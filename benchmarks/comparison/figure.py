@@ -32,10 +32,12 @@ def draw(table: pd.DataFrame) -> Figure:
         axes.set_title(task, loc="left", fontweight="bold")
     milliseconds = 1e3 * rows["median_seconds"] / rows["iterations"]
     panels[-1].set_xlim(_ROOM[0] * milliseconds.min(), _ROOM[1] * milliseconds.max())
-    panels[-1].set_xlabel("milliseconds an iteration, and how many times this project's")
+    panels[-1].set_xlabel("milliseconds per iteration (log scale); labels: ratio to this project")
     figure.suptitle("The same training by other means")
     caption = f"Medians of n = {rows['repeats'].min()} (whiskers: all values), on {table['machine'].iloc[0]}."
-    figure.supxlabel(f"{caption}\nOf the report's loop a part is timed, and scaled.", fontsize=8.5, color="#555555")
+    ratios = "Ratios are medians of those of single rounds, so that their order may differ from that of the bars."
+    loop = "Of the report's loop a part is timed, and scaled."
+    figure.supxlabel(f"{caption}\n{ratios}\n{loop}", fontsize=8.5, color="#555555")
     return figure
 
 

@@ -10,7 +10,7 @@ from benchmarks.comparison.profiles import Shares
 from dl4ia.base import atomic_files
 
 PAGE = Path("docs/performance.md")
-_FIGURE = "![Seconds of training by other means](benchmark.png)"
+_FIGURE = "![Milliseconds per iteration, here and by other means](benchmark.png)"
 _FOUR_DIGITS = 1000  # from here on three would need an exponent
 _COLUMNS = {
     "what": "", "contender": "", "median_seconds": "seconds", "range": "smallest to largest",
@@ -28,14 +28,14 @@ def write(table: pd.DataFrame, goals: list[Goal], shares: Mapping[str, Shares]) 
 
 
 def profile_tables(shares: Mapping[str, Shares]) -> str:
-    """Return a line an operation, for each variant."""
+    """Return one line per operation, for each variant."""
     lines = ["| variant | operation | share of an iteration |", "|---|---|---|"]
     lines += [f"| {name} | {key} | {share:.1%} |" for name, each in shares.items() for key, share in each.items()]
     return "\n".join(lines)
 
 
 def goals_table(goals: list[Goal]) -> str:
-    """Return a line a goal."""
+    """Return one line per goal."""
     lines = [f"| {goal.name} | {goal.bound} | {goal.measured} | {'yes' if goal.met else '**no**'} |" for goal in goals]
     return "\n".join(["| goal | | measured | met |", "|---|---|---|---|", *lines])
 

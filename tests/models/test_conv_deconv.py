@@ -155,8 +155,8 @@ def test_a_pixelwise_convolution_computes_what_one_without_dilation_does_and_has
 @pytest.mark.parametrize(
     ("size", "levels", "message"),
     [
-        ((128, 128), 7, "7 poolings of a 128x128 image leave less than 2 pixels a side: levels can be at most 6"),
-        ((2, 2), 3, "3 poolings of a 2x2 image leave less than 2 pixels a side: levels can be at most 0"),
+        ((128, 128), 7, "7 poolings of a 128x128 image leave less than 2 pixels per side: levels can be at most 6"),
+        ((2, 2), 3, "3 poolings of a 2x2 image leave less than 2 pixels per side: levels can be at most 0"),
         ((96, 100), 3, "3 poolings of a 96x100 image leave a remainder: .* multiples of 8, so levels can be at most 2"),
     ],
 )

@@ -30,7 +30,7 @@ def test_it_has_fewer_weights_than_the_reports_network():
 @pytest.mark.parametrize(
     ("stages", "signature", "message"),
     [
-        (((4,),) * 5, DIGITS, "4 poolings of a 28x28 image leave less than 2 pixels a side"),
+        (((4,),) * 5, DIGITS, "4 poolings of a 28x28 image leave less than 2 pixels per side"),
         (((4,),), Signature(channels=2, height=32, width=32, classes=2, dense=True), "one class for each image"),
     ],
 )

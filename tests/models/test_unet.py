@@ -89,7 +89,7 @@ def test_unshuffled_pixels_come_back_to_where_they_were():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"levels": 5}, "5 poolings of a 32x32 image leave less than 2 pixels a side: levels can be at most 4"),
+        ({"levels": 5}, "5 poolings of a 32x32 image leave less than 2 pixels per side: levels can be at most 4"),
         ({"levels": 4, "pixel_unshuffle": 2}, "4 poolings of a 16x16 image leave .*: levels can be at most 3"),
         ({"pixel_unshuffle": 3}, "pixel_unshuffle 3 does not divide both sides of a 32x32 image"),
     ],

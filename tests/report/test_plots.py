@@ -185,6 +185,25 @@ def test_pruned_and_failed_trials_are_in_the_history(sizes: SearchResult) -> Non
     assert legend(figure) == ["complete", "pruned, when stopped", "best so far", "failed"]
 
 
+def test_a_pruned_trial_far_below_does_not_flatten_the_others(sizes: SearchResult) -> None:
+    low = replace(sizes, pruned=sizes.pruned.assign(value=0.1))
+    for name in ("history", "slices"):
+        figure = study_figures(low)[name](low)
+        assert "pruned, lower" in legend(figure)
+        assert figure.axes[0].get_ylim()[0] > 0.5
+
+
+def test_variants_of_very_different_lengths_have_a_log_scale(glands: TaskReport) -> None:
+    longer = variant(glands, "glands-wide")
+    curves = longer.result.curves.assign(step=longer.result.curves["step"] * 10)
+    mixed = [variant(glands, "glands-start"), replace(longer, result=replace(longer.result, curves=curves))]
+    scales = [
+        validation_curves(replace(glands, variants=each), limits(glands)).axes[0].get_xscale()
+        for each in (mixed[:1], mixed)
+    ]
+    assert scales == ["linear", "log"]
+
+
 def test_importances_show_what_parameters_do_together(sizes: SearchResult) -> None:
     figure = study_figures(sizes)["importances"](sizes)
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]

@@ -13,7 +13,7 @@ _COLUMNS = ["task", "method", "source", "part", "runs", *(f"{name}{end}" for nam
 
 
 def challenge_table(read: Sequence[Result], params: Params) -> pd.DataFrame:
-    """Return a row a method and test set, the content of `results/challenge.csv`: published ones, then ours.
+    """Return one row per method and test set, the content of `results/challenge.csv`: published ones, then ours.
 
     Ours are means over the runs that trained of the variants whose objects were measured; the published are of a single
     network or ensemble, whose spread is not known.

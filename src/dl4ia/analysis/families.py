@@ -61,7 +61,7 @@ def _same_runs(params: Params, name: str, rival: str) -> bool:
 
 
 def pairs_table(task: str, pairs: Sequence[Pair]) -> pd.DataFrame:
-    """Return a row a pair, the content of `results/comparisons.csv` for one task."""
+    """Return one row per pair, the content of `results/comparisons.csv` for one task."""
     rows = []
     for each in pairs:
         verdict = "no difference shown" if each.enough else "too few runs"

@@ -12,7 +12,7 @@ from dl4ia.tasks.evaluator import Evaluator
 class ImageScores:
     """Scores of the images of one part, between 0 and 1.
 
-    `listed` has a row an image and a column a seed; `patients` are those of its rows, where they are known. Of
+    `listed` has one row per image and one column per seed; `patients` are those of its rows, where they are known. Of
     `unlisted` further images each run has the score 1: of digits, results/ lists the mistakes alone.
     """
 

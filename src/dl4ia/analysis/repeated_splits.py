@@ -16,8 +16,8 @@ SUFFIX = "-repeats"  # of the strategies that draw a split for each seed
 class RepeatedSplits:
     """A variant trained once on each of many splits, of which `trained` trained.
 
-    `gaps` has a row a run that trained: seed, validation, the score on each test set, and gap, the validation minus the
-    first test score. `at_least` is how many of the gaps are as large as the one that the report gives for the same
+    `gaps` has one row per run that trained: seed, validation, the score on each test set, and gap, the validation minus
+    the first test score. `at_least` is how many of the gaps are as large as the one that the report gives for the same
     settings, `reported`; None where it gives none.
     """
 
@@ -62,7 +62,7 @@ def _last(result: Result, column: str) -> pd.Series:
 
 
 def splits_table(found: Sequence[RepeatedSplits]) -> pd.DataFrame:
-    """Return a row a run that trained, the content of `results/generalisation.csv`."""
+    """Return one row per run that trained, the content of `results/generalisation.csv`."""
     tables = [each.gaps.assign(variant=each.name, strategy=each.strategy) for each in found]
     if not tables:
         return pd.DataFrame(columns=["variant", "strategy", "seed", "validation", "gap"])

@@ -154,7 +154,7 @@ def _pruned(trials: pd.DataFrame, study: Study, networks: pd.DataFrame) -> pd.Da
 
 
 def trials_table(searches: list[SearchResult]) -> pd.DataFrame:
-    """Return a row a trial of all studies: study, trial, state, value, seconds, and a column a parameter.
+    """Return one row per trial of all studies: study, trial, state, value, seconds, and one column per parameter.
 
     Of complete trials also how many networks `trained`, of how many `networks`.
     """

@@ -17,7 +17,7 @@ class Starting:
 
     `left_chance_level` are the first points of the curves (from `first_step` on) where the runs that trained had left
     chance level for good, and `left_at` is their median. `dead_units` are the shares of units that are 0 on all
-    training images at the end: a row a run with seed, trained and share.
+    training images at the end: one row per run with seed, trained and share.
     """
 
     name: str
@@ -57,7 +57,7 @@ def _dead_units(result: Result) -> pd.DataFrame:
 
 
 def starting_table(found: Sequence[Starting]) -> pd.DataFrame:
-    """Return a row a variant, the content of `results/starting.csv`."""
+    """Return one row per variant, the content of `results/starting.csv`."""
     return pd.DataFrame(
         [
             {

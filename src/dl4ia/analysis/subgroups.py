@@ -38,7 +38,7 @@ def known_patients(read: Sequence[Result]) -> list[KnownPatients]:
 
 
 def subgroups_table(read: Sequence[Result]) -> pd.DataFrame:
-    """Return a row a variant, test set and group of images: the mean score over its images and the runs that trained.
+    """Return one row per variant, test set and group of images: the mean score over images and the runs that trained.
 
     It is the content of `results/subgroups.csv`; tasks of which neither patients nor grades are known have no rows.
     """

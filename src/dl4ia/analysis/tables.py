@@ -1,4 +1,4 @@
-"""All results as tables: a row a run, a row a metric of a run, a row a variant."""
+"""All results as tables: one row per run, one row per metric of a run, one row per variant."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -58,7 +58,7 @@ class Result:
 
     @cached_property
     def scores(self) -> pd.DataFrame:
-        """The metrics of the runs that trained: a row a seed, a column a metric such as `test_a_dice`."""
+        """The metrics of the runs that trained: one row per seed, one column per metric such as `test_a_dice`."""
         rows = self.metrics[self.metrics["seed"].isin(self.trained)]
         names = rows["part"].astype(str) + "_" + rows["metric"].astype(str)
         return rows.assign(name=names).pivot_table(index="seed", columns="name", values="value")
@@ -135,7 +135,7 @@ def _read(params: Params, layout: Layout, names: Collection[str]) -> Iterator[Re
 
 
 def runs_table(read: Sequence[Result]) -> pd.DataFrame:
-    """Return a row a run: how it ended, and what it was computed with."""
+    """Return one row per run: how it ended, and what it was computed with."""
     rows = []
     for result in read:
         for run in result.record.runs:
@@ -168,7 +168,7 @@ def headline_metrics(task: Task) -> list[str]:
 
 
 def summary_table(read: Sequence[Result]) -> pd.DataFrame:
-    """Return a row a variant; means, spreads and seconds are over the runs that trained, `seeds` counts all runs.
+    """Return one row per variant; means, spreads and seconds are over the runs that trained, `seeds` counts all runs.
 
     `_low` and `_high` are as those of `intervals.Summary`.
     """

@@ -14,7 +14,7 @@ class Trust:
     """The predictions of a variant's runs that trained on one test set.
 
     `bins` are means over runs of confidence and accuracy in each bin of predictions, the least confident first, with
-    `share`, the part of all predictions in the bin. `risk` has a row a coverage: if of all predictions (for masks:
+    `share`, the part of all predictions in the bin. `risk` has one row per coverage: if of all predictions (for masks:
     images) only the most confident part `coverage` is kept, the mean `risk` among these is the error rate, or 1 - Dice.
     """
 

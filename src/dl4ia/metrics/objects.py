@@ -22,7 +22,7 @@ _Boxes = dict[int, _Box]
 
 
 def match_objects(predicted: ObjectMask, annotated: ObjectMask) -> pd.DataFrame:
-    """Return a row an object of either mask (`mask`: predicted or annotated) of one image, beside its counterpart.
+    """Return one row per object of either mask (`mask`: predicted or annotated) of one image, beside its counterpart.
 
     The counterpart is the object of the other mask that overlaps most. `area` is in pixels; `dice` is 0 without a
     counterpart. `hausdorff` is in pixels, without a counterpart to the nearest object, and the diagonal of the image if

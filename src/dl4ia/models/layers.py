@@ -62,7 +62,7 @@ def check_poolings(signature: Signature, poolings: int, setting: str, *, last_is
     if min(height, width) >> poolings < smallest:
         most = max(0, (min(height, width) // smallest).bit_length() - 1)
         raise ValueError(
-            f"{poolings} poolings of a {height}x{width} image leave less than {smallest} pixels a side: "
+            f"{poolings} poolings of a {height}x{width} image leave less than {smallest} pixels per side: "
             f"{setting} can be at most {most}"
         )
     if signature.dense and (height | width) % (1 << poolings):

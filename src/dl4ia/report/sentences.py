@@ -193,7 +193,7 @@ def lead(search: SearchResult) -> str:
         return "One trial is complete."
     near = formats.counted(search.near, "other trial") if search.near else "no other trial"
     verb = "is" if search.near <= 1 else "are"
-    each = "once a fold, each time from another seed" if search.study.objective.kind == "folds" else "from one seed"
+    each = "once per fold, each time from another seed" if search.study.objective.kind == "folds" else "from one seed"
     return (
         f"The best trial is {search.lead:.3f} ahead of the second, and {near} of {len(search.complete)} complete ones "
         f"{verb} within {NEAR} of it. Each point was trained {each}."

@@ -10,7 +10,7 @@ from dl4ia.tasks.preparation import STAND_IN
 
 
 class Sources(Stored):
-    """The content of results/source.json, a key a task."""
+    """The content of results/source.json, one key per task."""
 
     __pydantic_extra__: dict[str, DataSource]
 

@@ -34,7 +34,7 @@ class StudyDirectory:
         atomic_files.write_json(self.path / "status.json", status.model_dump(mode="json", exclude_none=True))
 
     def write_table(self, name: str, table: pd.DataFrame) -> None:
-        """Write `trials` (a row a trial), `curves` (a row a point) or `importances` (a row a parameter)."""
+        """Write `trials` (one row per trial), `curves` (one row per point) or `importances` (one row per parameter)."""
         atomic_files.write_csv(self.results / f"{name}.csv", table)
 
     def status(self) -> StudyStatus:

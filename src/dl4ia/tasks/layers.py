@@ -44,7 +44,7 @@ class Layers:
         )
 
     def save(self, path: Path) -> None:
-        """Write a grey PNG file: a column an image, a row a layer; names and Dice coefficients are in its metadata."""
+        """Write a grey PNG file: one column per image, one row per layer; names and Dice are in its metadata."""
         masks = (mask.astype(np.uint8) * np.uint8(_WHITE) for mask in (self.annotated, self.predicted))
         layers = (self.tissue, *masks)
         sheet = np.concatenate([np.concatenate(list(layer), axis=1) for layer in layers])

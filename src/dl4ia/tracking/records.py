@@ -56,8 +56,8 @@ class Record:
     """What is known of a training, an ensemble, a study or a trial.
 
     `key` is the same for the same run wherever it is done, `content` is a digest of what it resulted in, once it has
-    ended. `points` has a row a point: step, time (seconds since the epoch) and one column a curve; `metrics` are final.
-    `parent` is the key of the study that a trial belongs to. Times are in seconds since the epoch.
+    ended. `points` has one row per point: step, time and one column per curve; `metrics` are final. `parent` is the key
+    of the study that a trial belongs to. Times are in seconds since the epoch.
     """
 
     key: str

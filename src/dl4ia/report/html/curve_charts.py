@@ -97,7 +97,7 @@ def _score_axis(title: str, domain: tuple[float, float]) -> Spec:
 
 
 def _means(variant: VariantReport, part: str, metric: str) -> pd.DataFrame:
-    """Return mean, smallest and largest value of the runs that trained: a row a step."""
+    """Return mean, smallest and largest value of the runs that trained: one row per step."""
     column, curves = f"{part}/{metric}", variant.result.curves
     if column not in curves:
         return pd.DataFrame()

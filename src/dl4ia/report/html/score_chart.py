@@ -73,7 +73,7 @@ def _runs(task: TaskReport) -> pd.DataFrame:
 
 
 def _means(task: TaskReport) -> pd.DataFrame:
-    """Return a row a variant; without a value where there is none."""
+    """Return one row per variant; without a value where there is none."""
     metric, rows = task.task.headline_metric, []
     for variant in task.variants:
         value = variant.result.summary(metric)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _COLOURS = {"train": BLUE, "validation": VERMILLION}
 _MARKERS = {"train": "", "validation": "o"}  # distinguishable without colours, too
 _DASHED, _DOTTED, _SPARSE = (0, (4, 2)), (0, (1, 1)), (0, (1, 3))
+_LONGER = 4  # times as long as the shortest training, from which on iterations are on a log scale
 _SETTLED = 0.25  # of a training, from which on its points decide the limits of the axes
 
 
@@ -61,6 +62,7 @@ def curves(variant: VariantReport, report: TaskReport, shared: Limits) -> Figure
         for part in _COLOURS:
             _trained(axes, variant, part, name)
         _untrained(axes, variant, name)
+        axes.set_xlim(left=0)
         axes.set_xlabel("iteration")
         axes.grid(visible=True)
     _marks(left, variant, report)
@@ -89,8 +91,9 @@ def _trained(axes: "Axes", variant: VariantReport, part: str, name: str) -> None
     table = runs.pivot_table(index="step", columns="seed", values=column)
     count = table.shape[1]
     every = max(1, len(table) // 10)
+    marker = _MARKERS[part] if len(table) > 1 else "o"  # of a single point there is no line
     axes.plot(
-        table.index, table.mean(axis=1), color=colour, linewidth=2, marker=_MARKERS[part], markevery=every,
+        table.index, table.mean(axis=1), color=colour, linewidth=2, marker=marker, markevery=every,
         markersize=5, label=f"{names.part(part)}, {f'mean of {count} runs' if count > 1 else 'one run'}",
     )  # fmt: skip
     if count > 1:
@@ -142,9 +145,16 @@ def validation_curves(report: TaskReport, shared: Limits) -> Figure:
     axes = figure.subplots()
     for index, name in enumerate(sorted(means, key=lambda name: float(means[name].iloc[-1]), reverse=True)):
         (colour, line), label = look(index), f"{means[name].iloc[-1]:.3f}  {name}"
-        axes.plot(means[name].index, means[name], color=colour, linestyle=line, linewidth=1.8, label=label)
+        marker = "" if len(means[name]) > 1 else "o"
+        axes.plot(
+            means[name].index, means[name], color=colour, linestyle=line, linewidth=1.8, marker=marker, label=label
+        )
     axes.set_ylim(*shared.score)
-    axes.set_xlabel("iteration")
+    lengths = [mean.index[-1] for mean in means.values()]
+    if max(lengths) > _LONGER * min(lengths):
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.set_xlabel(f"iteration{' (log scale)' if axes.get_xscale() == 'log' else ''}")
     axes.set_ylabel(f"validation {names.axis(report.task)}")
     axes.grid(visible=True)
     axes.set_title(f"{report.task.title}: mean validation score of the runs that trained", fontsize=13)

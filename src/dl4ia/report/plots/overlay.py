@@ -58,7 +58,7 @@ def _draw(axes: "Axes", part: str, results: Sequence[Result]) -> float:
 
 
 def _scores(result: Result, part: str) -> pd.DataFrame:
-    """Return the curves of the runs that trained: a row a point, a column a seed."""
+    """Return the curves of the runs that trained: one row per point, one column per seed."""
     column, curves = f"{part}/{result.task.metric}", result.curves
     if column not in curves:
         return pd.DataFrame()

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -14,10 +15,10 @@ from dl4ia.tasks.figures import BLUE, GRAY, VERMILLION, styled
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy as np
     from matplotlib.axes import Axes
 
 _COLUMNS = 4  # of slices
+_BELOW = 1.0  # ranges of the complete trials, from which on below them a value would only flatten the others
 
 
 def study_figures(search: SearchResult) -> "dict[str, Callable[[SearchResult], Figure]]":
@@ -53,9 +54,16 @@ def _complete(axes: "Axes", search: SearchResult, where: "np.ndarray") -> None:
 
 
 def _pruned(axes: "Axes", search: SearchResult, where: "np.ndarray") -> None:
-    """Draw the pruned trials, at their value when they were."""
-    label = "pruned, when stopped"
-    axes.scatter(where, search.pruned["value"], s=26, facecolors="none", edgecolors=GRAY, alpha=0.75, label=label)
+    """Draw the pruned trials, at their value when they were; those far below all complete ones at the edge."""
+    values, complete = search.pruned["value"].to_numpy(), search.complete["value"]
+    edge = complete.min() - _BELOW * np.ptp(complete)
+    low = (values < edge) & (np.ptp(complete) > 0)
+    for drawn, marker, label in ((~low, "o", "pruned, when stopped"), (low, "v", "pruned, lower")):
+        if drawn.any():
+            axes.scatter(
+                where[drawn], np.where(low, edge, values)[drawn], s=26, marker=marker, facecolors="none",
+                edgecolors=GRAY, alpha=0.75, label=label,
+            )  # fmt: skip
 
 
 @styled

@@ -12,7 +12,7 @@ from dl4ia.models.network import Signature
 from dl4ia.tasks.folders.pixels import CHANNELS, Channels
 from dl4ia.tasks.folders.task import ClassTask, FolderTask, MaskTask
 
-_LARGEST = 1024  # pixels a side: of more, a batch of eight in a small U-Net fills the memory of a laptop
+_LARGEST = 1024  # pixels per side: of more, a batch of eight in a small U-Net fills the memory of a laptop
 
 FolderName = Annotated[str, Field(pattern=r"^[^/\\]+$")]
 
