@@ -15,6 +15,8 @@ from dl4ia.equivalence.trainings import Job, code_versions, result
 from dl4ia.execution.executor import Context
 from dl4ia.models import NETWORKS
 from dl4ia.runs.layout import Layout
+from dl4ia.runs.results import ResultDirectory
+from dl4ia.tasks import task_of
 from dl4ia.training.losses import LOSSES
 from dl4ia.training.optimizers import OPTIMIZERS
 from dl4ia.training.schedules import SCHEDULES
@@ -97,6 +99,18 @@ def test_an_evaluation_is_part_of_the_result(few, work):
     digits = few[0]
     assert digits.evaluated
     assert result(Job(digits, work), CONTEXT) != result(Job(replace(digits, evaluated=False), work), CONTEXT)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mnist", "warwick"])
+def test_an_evaluation_computes_all_that_a_task_measures(few, work, name):
+    recipe = next(recipe for recipe in few if recipe.task == name and recipe.settings)
+    assert result(Job(replace(recipe, evaluated=True), work), CONTEXT) is not None
+    measured = [
+        set(ResultDirectory(path).table("metrics")["metric"]) for path in work.results.iterdir() if path.is_dir()
+    ]
+    assert len(measured) == 2  # of the variant and its ensemble
+    assert [set(task_of(name).measured) - metrics for metrics in measured] == [set(), set()]
 
 
 def test_settings_that_a_revision_does_not_know_have_no_result(few, work):

@@ -196,10 +196,10 @@ def test_a_pruned_trial_far_below_does_not_flatten_the_others(sizes: SearchResul
 def test_variants_of_very_different_lengths_have_a_log_scale(glands: TaskReport) -> None:
     longer = variant(glands, "glands-wide")
     curves = longer.result.curves.assign(step=longer.result.curves["step"] * 10)
-    mixed = [variant(glands, "glands-start"), replace(longer, result=replace(longer.result, curves=curves))]
+    usual = [variant(glands, name) for name in ("glands-start", "glands-combined", "glands-patient")]
     scales = [
         validation_curves(replace(glands, variants=each), limits(glands)).axes[0].get_xscale()
-        for each in (mixed[:1], mixed)
+        for each in (usual, [*usual, replace(longer, result=replace(longer.result, curves=curves))])
     ]
     assert scales == ["linear", "log"]
 

@@ -150,9 +150,16 @@ def _some_images(task: Task, partition: str) -> ImageSet:
     """Return the first images of each part of a partition."""
     path, parts = Layout().dataset(task.name, partition), task.parts[partition]
     images = ImageSet.load(path) if path.exists() else task.stand_in(parts)
+    if images.objects is None and measures_objects(task):
+        images = replace(images, objects=images.targets.astype(np.uint8))  # each mask as one object
     return images.take(
         np.concatenate([np.flatnonzero(images.partition == part)[: _IMAGES[partition]] for part in parts])
     )
+
+
+def measures_objects(task: Task) -> bool:
+    """Return whether single objects can be measured of a task."""
+    return any(name.startswith("object_") for name in task.measured)
 
 
 def write_recipes(todo: list[Recipe], path: Path) -> None:

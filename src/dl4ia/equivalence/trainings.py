@@ -11,8 +11,9 @@ from pydantic import ValidationError
 
 from dl4ia.config import Ensemble, Params, Settings, Study, Variant
 from dl4ia.config.params import Data
+from dl4ia.config.variants import Objects
 from dl4ia.data.imageset import ImageSet
-from dl4ia.equivalence.recipes import Recipe
+from dl4ia.equivalence.recipes import Recipe, measures_objects
 from dl4ia.execution.executor import Context, Emit
 from dl4ia.runs.code import study_version, training_version, versions
 from dl4ia.runs.evaluate import evaluate_ensemble, evaluate_variant
@@ -24,6 +25,7 @@ from dl4ia.search.score import running_scores, splits_of
 from dl4ia.tasks import task_of
 
 _DEVICE = torch.device("cpu")
+_SEPARATION = 1.0  # of single objects: the one that computes most
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ def _training(job: Job, context: Context) -> str:
 
 def _row(task: str) -> dict[str, Any]:
     """Return what every row of params.yaml has, with the most that the task allows at evaluation."""
-    return {"task": task, "exercise": "", "about": "", "reported": {}, "test_time": task_of(task).test_time[-1]}
+    row = {"task": task, "exercise": "", "about": "", "reported": {}, "test_time": task_of(task).test_time[-1]}
+    return row | ({"objects": Objects(separation=_SEPARATION)} if measures_objects(task_of(task)) else {})
 
 
 def _add_evaluation(digest: "hashlib._Hash", name: str, variant: Variant, layout: Layout, context: Context) -> None:

@@ -33,18 +33,19 @@ def headlines(report: "Report") -> list[Headline]:
 
 
 def _reproduced(task: "TaskReport") -> Headline | None:
-    """Return how many reported test scores are reproduced, and the one that is farthest off."""
+    """Return how many reported test scores are reproduced, and the farthest off of the others, or of all."""
     metric = task.task.headline_metric
     known = [each for variant in task.variants for each in variant.reproductions if each.metric == metric]
     if not task.judged or not known:
         return None
-    close = sum(each.agreement == Agreement.REPRODUCED for each in known)
+    others = [each for each in known if each.agreement != Agreement.REPRODUCED]
     text = f"reported {names.metric(metric, task.task.test_sets)} reproduced"
-    measured = [(each, each.summary) for each in known if each.summary is not None]
+    measured = [(each, each.summary) for each in others or known if each.summary is not None]
     if measured:
         each, summary = max(measured, key=lambda pair: abs(pair[1].mean - pair[0].reported))
-        text += f"; farthest off is {each.name}: {formats.summary(summary)}, reported {each.reported:.3f}"
-    return Headline(f"{close} of {len(known)}", f"{task.task.title}: {text}.")
+        which = "not" if len(others) == 1 else "farthest off is"
+        text += f"; {which} {each.name}: {formats.summary(summary)}, reported {each.reported:.3f}"
+    return Headline(f"{len(known) - len(others)} of {len(known)}", f"{task.task.title}: {text}.")
 
 
 def leader(task: "TaskReport") -> "VariantReport | None":

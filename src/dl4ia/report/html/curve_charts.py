@@ -9,11 +9,10 @@ from dl4ia.report import names
 from dl4ia.report.collect import TaskReport, VariantReport
 from dl4ia.report.html.specs import Spec, data, layered, number, text
 from dl4ia.report.palette import CATEGORIES
-from dl4ia.report.plots.curves import Limits
+from dl4ia.report.plots.curves import Limits, far_apart
 from dl4ia.tasks.figures import BLUE, GRAY, VERMILLION
 
 _DASHES = ([1, 0], [6, 3], [2, 2], [8, 2, 2, 2])
-_FAR = 4  # times as long as most trainings is the longest: from there on a logarithmic axis shows both
 _STEP = {"field": "step", "type": "quantitative", "title": "iteration", "axis": {"tickCount": 5, "format": ",d"}}
 _CHOSEN = {
     "or": [
@@ -39,8 +38,7 @@ def validation(task: TaskReport, shared: Limits, *, height: int, columns: int) -
     last = table.groupby("variant", sort=False)["mean"].last().sort_values(ascending=False, kind="stable")
     order = [str(name) for name in last.index]
     lengths = table.groupby("variant")["step"].max()
-    log = lengths.max() > _FAR * lengths.median()
-    x = _log_steps(lengths) if log else _STEP
+    x = _log_steps(lengths) if far_apart(lengths.tolist()) else _STEP
     about = [text("variant"), number("step", "iteration", ",d"),
              number("mean", f"validation {names.score(metric)}", ".3f"), text("runs")]  # fmt: skip
     return {

@@ -1,6 +1,8 @@
 """Curves over iterations: of the runs of one variant, and of all variants of a task."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 _COLOURS = {"train": BLUE, "validation": VERMILLION}
 _MARKERS = {"train": "", "validation": "o"}  # distinguishable without colours, too
 _DASHED, _DOTTED, _SPARSE = (0, (4, 2)), (0, (1, 1)), (0, (1, 3))
-_LONGER = 4  # times as long as the shortest training, from which on iterations are on a log scale
+_FAR = 4  # times as long as most trainings is the longest: from there on a logarithmic axis shows both
 _SETTLED = 0.25  # of a training, from which on its points decide the limits of the axes
 
 
@@ -41,6 +43,11 @@ def limits(report: TaskReport) -> Limits:
         losses += [loss for loss in _values(settled, "loss") if loss > 0]
     low = max(min(scores) - 0.05 * (1 - min(scores)), -0.02)
     return Limits((low, 1 + 0.03 * (1 - low)), (0.8 * min(losses), 1.25 * max(losses)))
+
+
+def far_apart(lengths: Sequence[int]) -> bool:
+    """Return whether a logarithmic axis of iterations is needed to show trainings of such lengths."""
+    return max(lengths) > _FAR * median(lengths)
 
 
 def _values(runs: pd.DataFrame, name: str) -> list[float]:
@@ -150,11 +157,11 @@ def validation_curves(report: TaskReport, shared: Limits) -> Figure:
             means[name].index, means[name], color=colour, linestyle=line, linewidth=1.8, marker=marker, label=label
         )
     axes.set_ylim(*shared.score)
-    lengths = [mean.index[-1] for mean in means.values()]
-    if max(lengths) > _LONGER * min(lengths):
+    axes.set_xlabel("iteration")
+    if far_apart([int(mean.index[-1]) for mean in means.values()]):
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter("{x:,.0f}")
-    axes.set_xlabel(f"iteration{' (log scale)' if axes.get_xscale() == 'log' else ''}")
+        axes.set_xlabel("iteration (log scale)")
     axes.set_ylabel(f"validation {names.axis(report.task)}")
     axes.grid(visible=True)
     axes.set_title(f"{report.task.title}: mean validation score of the runs that trained", fontsize=13)
