@@ -37,9 +37,10 @@ def root_trial_number(trial: FrozenTrial) -> int:
 
 
 class _SeededByTrial(BaseSampler):
-    """Samples by the study's seed and the trial's number: no two workers draw alike, and a resume changes nothing.
+    """Samples by the study's seed and the trial's number: no two workers draw alike.
 
-    A trial that repeats another draws as that one would have.
+    A trial that repeats another draws as that one would have. TPE also depends on which trials have ended: with several
+    workers, or after an interruption, later points may be others than without.
     """
 
     def __init__(self, study: Study) -> None:
