@@ -39,8 +39,8 @@ def objects(job: tuple[Experiment, Path], _context: Context) -> pd.DataFrame:
 def main(name: str, folder: Path) -> None:
     """Print one row per separation."""
     runs = [(each, folder) for each in experiments(config.load(), [name], Layout())]
-    found = pd.concat(LocalProcesses().run(objects, runs, lambda _event: None))
-    rows = {separation: object_scores(table) for separation, table in found.groupby("separation")}
+    matched = pd.concat(LocalProcesses().run(objects, runs, lambda _event: None))
+    rows = {separation: object_scores(table) for separation, table in matched.groupby("separation")}
     print(pd.DataFrame(rows).T.round(4).to_string())
 
 

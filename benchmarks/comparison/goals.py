@@ -73,9 +73,9 @@ def _beside(table: pd.DataFrame) -> Iterator[Goal]:
         if set(_BESIDE) <= set(rows.index):
             share, start = rows.loc[list(_BESIDE), "ratio_to_ours"].sum(), rows.loc[_START, "ratio_to_ours"]
             name = f"{task}: tracking, checkpoints and progress, share of a training"
-            for measured, alone in ((share, ""), (share + start, " that is the only one of its command")):
+            for measured, remark in ((share, ""), (share + start, " that is the only one of its command")):
                 met = bool(measured <= _BESIDE_AT_MOST)
-                yield Goal(name + alone, f"≤ {_BESIDE_AT_MOST:.0%}", f"{measured:.1%}", met)
+                yield Goal(name + remark, f"≤ {_BESIDE_AT_MOST:.0%}", f"{measured:.1%}", met)
 
 
 def _memory(table: pd.DataFrame) -> Iterator[Goal]:

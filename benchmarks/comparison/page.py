@@ -45,9 +45,9 @@ def benchmark_tables(table: pd.DataFrame) -> str:
     (machine,) = table["machine"].unique()
     blocks = [f"Measured on: {machine}."]
     for task, rows in table.groupby("task", sort=False):
-        shown = rows.assign(range=[_range(row) for _, row in rows.iterrows()])[list(_COLUMNS)]
-        shown = shown.dropna(axis="columns", how="all").rename(columns=_COLUMNS)
-        blocks.append(f"### {task}\n\n{shown.map(_cell).to_markdown(index=False, disable_numparse=True)}")
+        readable = rows.assign(range=[_range(row) for _, row in rows.iterrows()])[list(_COLUMNS)]
+        readable = readable.dropna(axis="columns", how="all").rename(columns=_COLUMNS)
+        blocks.append(f"### {task}\n\n{readable.map(_cell).to_markdown(index=False, disable_numparse=True)}")
     return "\n\n".join(blocks)
 
 

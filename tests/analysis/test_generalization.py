@@ -28,7 +28,7 @@ def test_the_gap_is_validation_minus_test_over_the_runs_that_trained(read: Read)
     gap = generalization_gap(read["glands-combined"], "random")
     assert gap is not None
     assert gap.validation.count == 3
-    assert gap.spread.mean == pytest.approx(0.835 - 0.81)
+    assert gap.of_runs.mean == pytest.approx(0.835 - 0.81)
     assert gap.reported == pytest.approx(0.851 - 0.751)
     assert gap.images == (17, 60)
 
@@ -91,5 +91,5 @@ def test_patients_in_both_sets_cancel_in_the_gap(read: Read) -> None:
 def test_a_task_that_keeps_no_scores_of_images_has_a_gap_without_errors(read: Read) -> None:
     gap = generalization_gap(read["digits-cnn"], "random")
     assert gap is not None
-    assert gap.spread.mean == pytest.approx(-0.001)
+    assert gap.of_runs.mean == pytest.approx(-0.001)
     assert (gap.by_image, gap.by_patient) == (None, None)

@@ -24,7 +24,7 @@ class Errors:
 
 @dataclass(frozen=True)
 class GeneralizationGap:
-    """Validation minus test score over the runs that trained; `spread` summarises the gaps of single runs.
+    """Validation minus test score over the runs that trained; `of_runs` summarises the gaps of single runs.
 
     `by_image` takes images as independent; `by_patient` takes patients so (cluster bootstrap), as images of one patient
     look alike. Each is None where the results have no such column. `reported` is the gap that the report gives.
@@ -34,7 +34,7 @@ class GeneralizationGap:
     strategy: str
     validation: Summary
     test: Summary
-    spread: Summary
+    of_runs: Summary
     images: tuple[int, int]
     by_image: Errors | None
     by_patient: Errors | None
@@ -46,8 +46,8 @@ def generalization_gap(result: Result, strategy: str) -> GeneralizationGap | Non
     metric, part = result.task.metric, result.task.test_sets[0]
     validation, test = (result.by_seed(f"{name}_{metric}") for name in ("validation", part))
     summaries = result.summary(f"validation_{metric}"), result.summary(f"{part}_{metric}")
-    spread = summarize((validation - test).dropna().tolist(), "difference")
-    if summaries[0] is None or summaries[1] is None or spread is None:
+    of_runs = summarize((validation - test).dropna().tolist(), "difference")
+    if summaries[0] is None or summaries[1] is None or of_runs is None:
         return None
     sets = [_image_scores(result, name) for name in ("validation", part)]
     stated = [result.reported.get(name) for name in (f"validation_{metric}", f"{part}_{metric}")]
@@ -56,7 +56,7 @@ def generalization_gap(result: Result, strategy: str) -> GeneralizationGap | Non
         strategy=strategy,
         validation=summaries[0],
         test=summaries[1],
-        spread=spread,
+        of_runs=of_runs,
         images=(len(sets[0]), len(sets[1])),
         by_image=_by_image(*sets) if all(len(each) > 1 for each in sets) else None,
         by_patient=_by_patient(*sets) if all("patient" in each and len(each) > 1 for each in sets) else None,

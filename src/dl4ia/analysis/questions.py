@@ -35,13 +35,13 @@ def questions(read: Sequence[Result], params: Params, searches: Sequence[SearchR
     """Return the answers of a task from its results and its studies."""
     groups = {result.name: params.rows[result.name].group for result in read}
     starts = [result for result in read if groups[result.name] == STARTS]
-    found = {search.name: optimism(search.networks) for search in searches}
+    leads = {search.name: optimism(search.networks) for search in searches}
     return Questions(
         ablation=named_pairs(read, params, [name for name, group in groups.items() if group == ABLATION]),
         skips=_skips(read, params),
         splits=repeated_splits([result for result in read if groups[result.name] == SPLITS], params, _reported(read)),
         starts=[starting(result, params.rows[result.name].about) for result in starts],
-        optimism={name: each for name, each in found.items() if each is not None},
+        optimism={name: each for name, each in leads.items() if each is not None},
     )
 
 

@@ -33,12 +33,12 @@ class RepeatedSplits:
 
 def repeated_splits(read: Sequence[Result], params: Params, reported: float | None) -> list[RepeatedSplits]:
     """Return the variants of a task with a split for each seed, of which any run trained."""
-    found = []
+    repeated = []
     for result in read:
         variant = params.variants.get(result.name)
         if variant is not None and variant.settings.split.strategy.endswith(SUFFIX) and result.trained:
-            found.append(_repeated(result, variant, reported))
-    return found
+            repeated.append(_repeated(result, variant, reported))
+    return repeated
 
 
 def _repeated(result: Result, variant: Variant, reported: float | None) -> RepeatedSplits:
@@ -61,9 +61,9 @@ def _last(result: Result, column: str) -> pd.Series:
     return ordered.groupby("seed")[column].last()
 
 
-def splits_table(found: Sequence[RepeatedSplits]) -> pd.DataFrame:
+def splits_table(repeated: Sequence[RepeatedSplits]) -> pd.DataFrame:
     """Return one row per run that trained, the content of `results/generalisation.csv`."""
-    tables = [each.gaps.assign(variant=each.name, strategy=each.strategy) for each in found]
+    tables = [each.gaps.assign(variant=each.name, strategy=each.strategy) for each in repeated]
     if not tables:
         return pd.DataFrame(columns=["variant", "strategy", "seed", "validation", "gap"])
     table = pd.concat(tables, ignore_index=True)

@@ -45,8 +45,8 @@ def optimism(networks: pd.DataFrame) -> Optimism | None:
         summarize(values.tolist(), "difference")
         for values in (table["there"], table["elsewhere"], table["there"] - table["elsewhere"])
     ]
-    there, elsewhere, difference = summaries
-    assert there is not None
+    where_chosen, elsewhere, difference = summaries
+    assert where_chosen is not None
     assert elsewhere is not None
     assert difference is not None
-    return Optimism(len(scores), networks["trial"].nunique(), len(table), there, elsewhere, difference)
+    return Optimism(len(scores), networks["trial"].nunique(), len(table), where_chosen, elsewhere, difference)

@@ -36,15 +36,15 @@ class Starting:
 
 def starting(result: Result, about: str) -> Starting:
     """Measure how the runs of a variant started."""
-    found = starts(result.curves, len(result.task.classes))
-    steps = [each.left_at for each in found if each.left_at is not None and each.seed in result.trained]
+    of_runs = starts(result.curves, len(result.task.classes))
+    steps = [each.left_at for each in of_runs if each.left_at is not None and each.seed in result.trained]
     return Starting(
         name=result.name,
         about=about,
         trained=proportion(len(result.trained), len(result.record.runs)),
         left_chance_level=sorted(steps),
-        first_step=min((each.first_step for each in found), default=0),
-        last_step=max((each.last_step for each in found), default=0),
+        first_step=min((each.first_step for each in of_runs), default=0),
+        last_step=max((each.last_step for each in of_runs), default=0),
         left_at=float(median(steps)) if steps else None,
         dead_units=_dead_units(result),
     )
@@ -56,7 +56,7 @@ def _dead_units(result: Result) -> pd.DataFrame:
     return shares.assign(trained=shares["seed"].isin(result.trained))
 
 
-def starting_table(found: Sequence[Starting]) -> pd.DataFrame:
+def starting_table(variants: Sequence[Starting]) -> pd.DataFrame:
     """Return one row per variant, the content of `results/starting.csv`."""
     return pd.DataFrame(
         [
@@ -70,6 +70,6 @@ def starting_table(found: Sequence[Starting]) -> pd.DataFrame:
                 "dead_units_trained": each.dead_units.loc[each.dead_units["trained"], "share"].mean(),
                 "dead_units_not_trained": each.dead_units.loc[~each.dead_units["trained"], "share"].mean(),
             }
-            for each in found
+            for each in variants
         ]
     )

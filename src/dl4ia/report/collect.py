@@ -142,7 +142,7 @@ def collect(params: Params, layout: Layout, notice: str = "") -> Report:
     Raises RunError if there are no results, or damaged ones.
     """
     read, known = results(params, layout), sources(params, layout)
-    fake = stand_ins(known)
+    not_real = stand_ins(known)
     outcomes = {name: search_result(name, study, layout.study(name)) for name, study in params.studies.items()}
     searches = [search for search in outcomes.values() if search is not None]
     tasks = dict.fromkeys(result.record.task for result in read)
@@ -153,7 +153,7 @@ def collect(params: Params, layout: Layout, notice: str = "") -> Report:
         of_task = [each for each in read if each.record.task == name]
         answers = questions(of_task, params, [each for each in searches if each.study.task == name])
         if others := [each for each in of_task if params.rows[each.name].group not in GROUPS]:
-            task_reports.append(_task(others, params, answers, real=name not in fake, judged=not notice))
+            task_reports.append(_task(others, params, answers, real=name not in not_real, judged=not notice))
     return Report(
         notice=notice,
         sources=known,

@@ -28,8 +28,8 @@ def mean_sd(mean: float | None, sd: float | None, digits: int = 3) -> str:
     """Return `mean ± sd`, or the mean alone where there is one value; with a digit more where the sd would be 0."""
     if sd and float(f"{sd:.{digits}f}") == 0:
         digits += 1
-    spread = number(sd, digits)
-    return number(mean, digits) + ("" if spread == NONE else f" ± {spread}")
+    deviation = number(sd, digits)
+    return number(mean, digits) + ("" if deviation == NONE else f" ± {deviation}")
 
 
 def bounds(count: int, low: float | None, high: float | None, digits: int = 3) -> str:
@@ -51,8 +51,8 @@ def summary(value: Summary | None, digits: int = 3) -> str:
     if value is None:
         return NONE
     text = mean_sd(value.mean, value.sd, digits)
-    alone = value.count == 1 and not value.interval
-    return text if alone else f"{text} {_enclosed(bounds(value.count, value.low, value.high, digits))}"
+    single = value.count == 1 and not value.interval
+    return text if single else f"{text} {_enclosed(bounds(value.count, value.low, value.high, digits))}"
 
 
 def signed_summary(value: Summary) -> str:

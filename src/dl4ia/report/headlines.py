@@ -26,9 +26,9 @@ class Headline:
 def headlines(report: "Report") -> list[Headline]:
     """Return at most five findings, the most important first of all tasks, then the next of all tasks."""
     makers: tuple[Callable[[TaskReport], Headline | None], ...] = (_reproduced, _best, _trained, _patients, _verdict)
-    found = [(place, index, made) for index, task in enumerate(report.tasks) for place, make in enumerate(makers)
+    candidates = [(place, index, made) for index, task in enumerate(report.tasks) for place, make in enumerate(makers)
              if (made := make(task)) is not None]  # fmt: skip
-    kept = sorted(found, key=lambda each: (each[0], each[1]))[:_COUNT]
+    kept = sorted(candidates, key=lambda each: (each[0], each[1]))[:_COUNT]
     return [headline for _, _, headline in sorted(kept, key=lambda each: (each[1], each[0]))]
 
 
@@ -103,8 +103,8 @@ def _patients(task: "TaskReport") -> Headline | None:
             drop = first.validation.mean - second.validation.mean
             return Headline(
                 formats.signed(-drop),
-                f"{task.task.title}: validation minus test score is {formats.signed_summary(first.spread)} on "
-                f"{sentences.strategy(first.strategy)}, {formats.signed_summary(second.spread)} on "
+                f"{task.task.title}: validation minus test score is {formats.signed_summary(first.of_runs)} on "
+                f"{sentences.strategy(first.strategy)}, {formats.signed_summary(second.of_runs)} on "
                 f"{sentences.strategy(second.strategy)} ({first.name}, {second.name}).",
             )
     return None

@@ -104,15 +104,15 @@ def _run_pictures(task: TaskReport, layout: Layout) -> list[str]:
     wanted = [("edges", each.name, each.best_seed) for pair in task.questions.skips for each in pair]
     if task.pictured is not None:
         wanted += [(kind, *task.pictured) for kind in _KINDS]
-    there = []
+    pictures = []
     for kind, name, seed in wanted:
         drawn = layout.evaluation(name) / f"seed-{seed}" / f"{kind}-{part}.png"
         target = layout.report / "figures" / f"{kind}-{name}-seed-{seed}-{part}.png"
         if drawn.exists():
             atomic_files.write(target, drawn.read_bytes())
         if target.exists():
-            there.append(target.name)
-    return there
+            pictures.append(target.name)
+    return pictures
 
 
 def _write_tables(report: Report, layout: Layout) -> None:

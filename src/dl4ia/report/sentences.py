@@ -119,10 +119,10 @@ def time(variant: VariantReport) -> str:
     reported = variant.result.reported.get("train_seconds")
     if reported is None:
         return here
-    there = (
+    stated = (
         f"The report gives {formats.seconds(reported)}, on unknown hardware and with an evaluation of the test set at"
     )
-    return f"{here} {there} every iteration.".strip()
+    return f"{here} {stated} every iteration.".strip()
 
 
 def effect(each: Ablation, test: Pair | None) -> str:

@@ -154,8 +154,8 @@ def _configure(root: Path, address: str) -> None:
     """Make `address` the default remote; raise UserError if it holds a secret, which would be committed."""
     parts = urlsplit(address)
     if parts.password:
-        shown = parts._replace(netloc=f"***@{parts.hostname}").geturl()
-        raise UserError(f"{shown}: leave the password out, which would be committed; {_SECRETS}")
+        masked = parts._replace(netloc=f"***@{parts.hostname}").geturl()
+        raise UserError(f"{masked}: leave the password out, which would be committed; {_SECRETS}")
     url = address if parts.scheme else str((root / address).resolve())
     with _repository(root) as (repo, _), repo.config.edit("repo") as config:
         config["remote"][_NAME] = {**config["remote"].get(_NAME, {}), "url": url, "verify": True}

@@ -54,12 +54,12 @@ class Champion:
 
 def champions(params: Params, layout: Layout) -> list[Champion]:
     """Return the first seed of the champion of each task, as in the artifacts of dvc.yaml, where it was trained."""
-    found = []
+    chosen = []
     for name, task in ((name, task_of(key)) for key, name in params.champions.items() if name in params.variants):
         first = experiments(params, [name], layout)[0]
         about = f"{task.title}: {name} ({first.variant.about}), chosen by its validation score."
-        found.append(Champion(task.experiment, about, RunView(first)))
-    return [champion for champion in found if champion.run.exists]
+        chosen.append(Champion(task.experiment, about, RunView(first)))
+    return [champion for champion in chosen if champion.run.exists]
 
 
 def mlflow(layout: Layout) -> Tracker:

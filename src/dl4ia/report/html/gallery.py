@@ -70,13 +70,13 @@ def _layers(path: Path, task: Task) -> Iterator[Kind]:
     if task.signature.channels == _STAINS:
         image = ("Stain", "the first channel of the network's input, darker where there is more of it")
     overlays = map(_overlay, layers.tissue, layers.annotated, layers.predicted)
-    shown: dict[str, tuple[str, Iterable[NDArray[np.uint8]]]] = {
+    kinds: dict[str, tuple[str, Iterable[NDArray[np.uint8]]]] = {
         "Overlay": ("missed orange, added blue, the annotated outline black", overlays),
         image[0]: (image[1], layers.tissue),
         "Annotation": (f"{task.classes[1]}, as annotated, white", map(_mask, layers.annotated)),
         "Prediction": (f"{task.classes[1]}, as predicted, white", map(_mask, layers.predicted)),
     }
-    for title, (note, drawn) in shown.items():
+    for title, (note, drawn) in kinds.items():
         pictures = [pixels(values, f"{title} of {name}") for name, values in zip(layers.names, drawn, strict=True)]
         yield Kind(title, list(zip(captions, pictures, strict=True)), f"{_run(path.name)}: {note}.", small=True)
 

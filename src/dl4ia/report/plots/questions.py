@@ -22,14 +22,14 @@ _MARKERS = ("o", "s", "^", "D")
 
 
 @styled
-def splits(found: Sequence[RepeatedSplits], test: str, score: str) -> Figure:
+def splits(variants: Sequence[RepeatedSplits], test: str, score: str) -> Figure:
     """Draw validation and test score of each split, and the distribution of their difference.
 
     `test` is the test set and `score` the metric, in words.
     """
     figure = Figure(figsize=(10, 4.4))
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.1])
-    for place, (each, colour, marker) in enumerate(zip(found, _COLOURS, _MARKERS, strict=False)):
+    for place, (each, colour, marker) in enumerate(zip(variants, _COLOURS, _MARKERS, strict=False)):
         part = next(name for name in each.gaps if name.startswith("test"))
         left.plot(each.gaps["validation"], each.gaps[part], marker, color=colour, alpha=0.7, label=each.name)
         gaps = each.gaps["gap"].to_numpy()
@@ -43,12 +43,12 @@ def splits(found: Sequence[RepeatedSplits], test: str, score: str) -> Figure:
     left.set_xlabel(f"validation {score}")
     left.set_ylabel(f"{test} {score}")
     right.axvline(0, color=GRAY, linewidth=1)
-    reported = next((each.reported for each in found if each.reported is not None), None)
+    reported = next((each.reported for each in variants if each.reported is not None), None)
     if reported is not None:
         right.axvline(reported, color="black", linestyle=(0, (1, 1)), label=f"reported: {reported:.3f}")
         right.legend(loc="upper left")
-    right.set_yticks(range(len(found)), [each.name for each in found])
-    right.set_ylim(-0.7, len(found) - 0.3)
+    right.set_yticks(range(len(variants)), [each.name for each in variants])
+    right.set_ylim(-0.7, len(variants) - 0.3)
     right.set_xlabel(f"validation minus {test} {score} of a split\nbars: mean ± standard deviation")
     right.xaxis.set_major_locator(MaxNLocator(6))
     for axes in (left, right):
@@ -59,12 +59,12 @@ def splits(found: Sequence[RepeatedSplits], test: str, score: str) -> Figure:
 
 
 @styled
-def starts(found: Sequence[Starting]) -> Figure:
+def starts(variants: Sequence[Starting]) -> Figure:
     """Draw how many runs have left chance level over iterations, and the share of dead units of each run at the end."""
     figure = Figure(figsize=(10, 4.6))
     left, right = figure.subplots(1, 2, width_ratios=[1.2, 1])
-    last_step = max(each.last_step for each in found)
-    for place, (each, colour, marker) in enumerate(zip(found, _COLOURS, _MARKERS, strict=False)):
+    last_step = max(each.last_step for each in variants)
+    for place, (each, colour, marker) in enumerate(zip(variants, _COLOURS, _MARKERS, strict=False)):
         steps = np.unique([0, *each.left_chance_level, last_step])
         label = f"{each.name}: {each.trained.count} of {each.trained.of}"
         left.step(
@@ -81,8 +81,8 @@ def starts(found: Sequence[Starting]) -> Figure:
     left.set_ylabel("runs above chance level")
     left.set_ylim(-0.03, 1.03)
     left.yaxis.set_major_formatter(PercentFormatter(1))
-    right.set_yticks(range(len(found)), [each.name for each in found])
-    right.set_ylim(len(found) - 0.5, -0.5)
+    right.set_yticks(range(len(variants)), [each.name for each in variants])
+    right.set_ylim(len(variants) - 0.5, -0.5)
     right.set_xlim(-0.03, 1.03)
     right.xaxis.set_major_formatter(PercentFormatter(1))
     right.set_xlabel("dead units at the end\nfilled: the run trained, cross: it did not")
@@ -100,14 +100,14 @@ def _dead(axes: "Axes", each: Starting, place: int, colour: str) -> None:
 
 
 @styled
-def ablation(found: Sequence[Pair], parts: Sequence[str], score: str) -> Figure:
+def ablation(pairs: Sequence[Pair], parts: Sequence[str], score: str) -> Figure:
     """Draw the difference that each missing ingredient makes on each test set; filled if it holds."""
-    variants = list(dict.fromkeys(each.name for each in found))
+    variants = list(dict.fromkeys(each.name for each in pairs))
     figure = Figure(figsize=(9, 1.8 + 0.5 * len(variants)))
     axes = figure.subplots()
     shift = 0.16 if len(parts) > 1 else 0.0
     for part, colour, marker, offset in zip(parts, _COLOURS, _MARKERS, (-shift, shift), strict=False):
-        for index, each in enumerate([pair for pair in found if pair.part == part]):
+        for index, each in enumerate([pair for pair in pairs if pair.part == part]):
             axes.errorbar(
                 each.difference, variants.index(each.name) + offset, fmt=marker, color=colour, capsize=3,
                 xerr=[[each.difference - each.low], [each.high - each.difference]],
@@ -116,7 +116,7 @@ def ablation(found: Sequence[Pair], parts: Sequence[str], score: str) -> Figure:
     axes.axvline(0, color=GRAY, linewidth=1)
     axes.set_yticks(range(len(variants)), variants)
     axes.set_ylim(len(variants) - 0.5, -0.5)
-    axes.set_xlabel(f"difference of the mean {score} from {found[0].rival}; filled: significant")
+    axes.set_xlabel(f"difference of the mean {score} from {pairs[0].rival}; filled: significant")
     axes.grid(visible=True)
     axes.legend(loc="best")
     figure.suptitle("What each ingredient is worth")

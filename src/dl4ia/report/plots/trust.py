@@ -14,13 +14,13 @@ _SETS = ((BLUE, "o"), (GREEN, "s"))  # colour and marker of the first test set a
 
 
 @styled
-def trust(found: Sequence[Trust], task: Task) -> Figure:
+def trust(test_sets: Sequence[Trust], task: Task) -> Figure:
     """Draw accuracy over confidence, and the risk among the most confident predictions, on each test set."""
     figure = Figure(figsize=(10, 4.6))
     left, right = figure.subplots(1, 2)
-    lowest = min(each.bins[["confidence", "accuracy"]].min().min() for each in found)
+    lowest = min(each.bins[["confidence", "accuracy"]].min().min() for each in test_sets)
     left.plot([lowest, 1], [lowest, 1], color=GRAY, linewidth=1, linestyle=(0, (4, 2)))
-    for each, (colour, marker) in zip(found, _SETS, strict=False):
+    for each, (colour, marker) in zip(test_sets, _SETS, strict=False):
         error = (
             ""
             if each.error is None
@@ -40,5 +40,5 @@ def trust(found: Sequence[Trust], task: Task) -> Figure:
     for axes in (left, right):
         axes.grid(visible=True)
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=1)
-    figure.suptitle(f"{found[0].name}: confidence and accuracy")
+    figure.suptitle(f"{test_sets[0].name}: confidence and accuracy")
     return figure

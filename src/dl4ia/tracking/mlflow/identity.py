@@ -45,8 +45,8 @@ class Identity:
         """Return number and digest of each complete run of an experiment, by its key, if it has that key alone."""
         runs = [run for run in all_runs(self._client, [experiment]) if KEY in run.data.tags]
         counts = Counter(run.data.tags[KEY] for run in runs)
-        alone = {run.data.tags[KEY]: run for run in runs if counts[run.data.tags[KEY]] == 1}
-        return {key: (run.info.run_id, run.data.tags[SENT]) for key, run in alone.items() if SENT in run.data.tags}
+        unique = {run.data.tags[KEY]: run for run in runs if counts[run.data.tags[KEY]] == 1}
+        return {key: (run.info.run_id, run.data.tags[SENT]) for key, run in unique.items() if SENT in run.data.tags}
 
     def find(self, experiment: str, key: str) -> "Run | None":
         """Return the run to continue, if any; a slow server that was asked twice to create one has two."""
