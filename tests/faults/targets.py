@@ -18,8 +18,9 @@ from dl4ia.analysis.searches import search_result
 from dl4ia.analysis.tables import Result, results, runs_table, summary_table
 from dl4ia.data.imageset import ImageSet
 from dl4ia.data.sources import fetch
-from dl4ia.report.sources import Source, sources
+from dl4ia.report.sources import sources
 from dl4ia.runs.predictions import trained
+from dl4ia.runs.schemas import DataSource
 from dl4ia.search.storage import database_errors, default_url, open_study
 from dl4ia.tasks import warwick_files
 from tests.faults import agreement, binary_corruptions, corruptions
@@ -99,7 +100,7 @@ def source(prepared: Prepared) -> Target:
 def sources_in_results(prepared: Prepared) -> Target:
     """Where all data came from; that of Warwick-QU is known from this file alone."""
 
-    def agrees(read: dict[str, Source], content: bytes) -> bool:
+    def agrees(read: dict[str, DataSource], content: bytes) -> bool:
         return "warwick" not in read or holds(read["warwick"].model_dump(), json.loads(content)["warwick"])
 
     path = prepared.layout.results / "source.json"
