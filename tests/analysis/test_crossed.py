@@ -116,6 +116,9 @@ def test_degrees_of_freedom_are_those_of_satterthwaite():
 def test_equal_scores_do_not_differ():
     scores = experiment(np.random.default_rng(5))
     assert mean_difference(scores, scores, same_runs=True) == Estimate(0.0, 0.0, 1.0)
+    assert Estimate(1e-17, 1e-18, 4.0).p == 1  # rounding
+    others = ImageScores(scores.listed.rename(columns=lambda seed: seed + 10), scores.patients, 0)
+    assert mean_difference(scores, others, same_runs=True) == mean_difference(scores, others)  # no seed is of both
     assert Estimate(0.0, 0.0, 1.0).p == 1
     assert Estimate(0.0, 0.0, 1.0).interval("difference") == (0, 0)
 

@@ -19,6 +19,7 @@ from dl4ia.analysis.image_scores import ImageScores, on_the_same_images
 from dl4ia.analysis.intervals import Scale, t_interval
 
 _Component = tuple[float, int]  # a variance, and its degrees of freedom
+_ZERO = 1e-12  # of scores between 0 and 1: less is rounding
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,14 @@ class Estimate:
         """The two-sided p value of the mean being 0."""
         from scipy.stats import t  # noqa: PLC0415 (a second to import)
 
-        if self.error == 0:
-            return float(self.mean == 0)
+        if self.error < _ZERO:
+            return float(abs(self.mean) < _ZERO)
         return float(2 * t.sf(abs(self.mean) / self.error, self.freedom))
 
 
 def mean_score(scores: ImageScores) -> Estimate:
     """Return the mean score over runs and images."""
-    return _estimate(_runs(scores), _images(scores.means, scores, rest=1.0))
+    return _estimate([_of_mean(_seed_means(scores))], _images(scores.means, scores, rest=1.0))
 
 
 def mean_difference(ours: ImageScores, theirs: ImageScores, *, same_runs: bool = False) -> Estimate:
@@ -55,12 +56,12 @@ def mean_difference(ours: ImageScores, theirs: ImageScores, *, same_runs: bool =
     both have are compared one by one.
     """
     ours, theirs = on_the_same_images(ours, theirs)
-    if same_runs:
-        seeds = ours.listed.columns.intersection(theirs.listed.columns)
+    seeds = ours.listed.columns.intersection(theirs.listed.columns)
+    if same_runs and len(seeds):
         ours, theirs = ours.of(seeds), theirs.of(seeds)
         runs = [_of_mean(_seed_means(ours) - _seed_means(theirs))]
     else:
-        runs = [*_runs(ours), *_runs(theirs)]
+        runs = [_of_mean(_seed_means(each)) for each in (ours, theirs)]
     return _estimate(runs, _images(ours.means - theirs.means, ours, rest=0.0))
 
 
@@ -70,10 +71,6 @@ def _estimate(runs: Sequence[_Component], images: tuple[float, _Component]) -> E
     total = sum(variance for variance, _ in components)
     freedom = total**2 / sum(variance**2 / freedom for variance, freedom in components) if components else 1.0
     return Estimate(mean, float(np.sqrt(total)), float(freedom))
-
-
-def _runs(scores: ImageScores) -> list[_Component]:
-    return [_of_mean(_seed_means(scores))]
 
 
 def _seed_means(scores: ImageScores) -> NDArray[np.float64]:
