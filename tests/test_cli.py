@@ -10,10 +10,12 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from dl4ia.cli import ending_in_one_line, run
+from dl4ia.cli.tables import show
 from tests.conftest import ROOT
 
 
@@ -250,3 +252,8 @@ def test_a_missing_optional_package_is_named_with_what_installs_it(monkeypatch):
     with pytest.raises(SystemExit) as end:
         ending_in_one_line(work)
     assert end.value.code == "error: optuna is not installed: `pip install 'dl4ia[search]'`"
+
+
+def test_json_has_all_digits(capsys):
+    show(pd.DataFrame({"p": [3.25e-12]}), as_json=True)
+    assert json.loads(capsys.readouterr().out) == [{"p": 3.25e-12}]

@@ -1,5 +1,8 @@
 """The comparison with other ways to train: what it writes from what was measured, and what it does with a failure."""
 
+import subprocess
+import sys
+
 import pandas as pd
 import pytest
 import torch
@@ -109,6 +112,12 @@ def test_a_way_that_fails_leaves_the_others_their_rows(tmp_path, monkeypatch):
     (failure,) = failures
     assert failure.startswith("warwick-start, nobody: the process died")
     assert "KeyError: 'absent'" in failure
+
+
+def test_an_unknown_revision_is_one_line():
+    words = [sys.executable, "-m", "benchmarks.quick", "no-such-revision"]
+    run = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (1, "'no-such-revision' is no commit of this repository\n")
 
 
 def test_revisions_are_compared_by_the_ratio_of_each_round():
