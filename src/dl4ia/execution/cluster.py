@@ -265,22 +265,23 @@ def _perform(name: str, number: int, packed: bytes) -> None:
     """Run a job on a worker; send each event it emits, and then how it ended."""
     queue, stop = Queue(name), _Stop(Event(name))
 
-    def send(kind: _Kind, content: object = None) -> None:
-        queue.put((number, kind.value, pickle.dumps(content)))
+    def message(kind: _Kind, content: object = None) -> tuple[int, str, bytes]:
+        return number, kind.value, pickle.dumps(content)
 
     with stop:
         if stop.asked():
-            send(_Kind.NOT_STARTED)
+            queue.put(message(_Kind.NOT_STARTED))
             return
         set_up_torch(1)
         try:
             work, job = pickle.loads(packed)  # noqa: S301 (our own)
-            ended = _Kind.DONE, work(job, Context(lambda value: send(_Kind.EVENT, value), stop.asked, 1))
+            context = Context(lambda value: queue.put(message(_Kind.EVENT, value)), stop.asked, 1)
+            ended = message(_Kind.DONE, work(job, context))
         except Exception as error:  # noqa: BLE001 (raised again by the process that started this one)
-            ended = _Kind.FAILED, picklable(error)
+            ended = message(_Kind.FAILED, picklable(error))
         if stop.worker_ends:  # which the job may have stopped for: another worker resumes it
             raise Reschedule
-        send(*ended)
+        queue.put(ended)
 
 
 class _Stop:
