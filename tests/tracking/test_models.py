@@ -88,7 +88,7 @@ def _experiments(public):
 
 @pytest.mark.slow
 def test_a_file_of_a_run_that_cannot_be_read_is_no_outage(public, tmp_path):
-    """So that publishing goes on with the next run."""
+    """So that publishing continues with the next run."""
     root = tmp_path / "copy"
     shutil.copytree(public.root, root)
 

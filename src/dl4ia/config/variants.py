@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 from dl4ia.base.errors import ConfigError
 from dl4ia.base.schema import Name, Strict
 from dl4ia.config.settings import Settings
-from dl4ia.tasks import TASKS, register, task_of
+from dl4ia.tasks import TASKS, Task, register, task_of
 
 REPORT = "report"  # the group of the experiments that reproduce the report
 TestTime = Literal["none", "flips", "flips-and-turns"]
@@ -64,7 +64,7 @@ class Row(OfTask):
         except ConfigError as error:
             raise misfit("task", str(error)) from error
         _one_of("test_time", [self.test_time], task.test_time, self.task)
-        if self.objects is not None and not any(name.startswith("object_") for name in task.measured):
+        if self.objects is not None and not measures_objects(task):
             raise misfit("objects", f"task {self.task} has no single objects")
         return self
 
@@ -118,6 +118,11 @@ class Ensemble(Row):
     """The mean of the probabilities of other variants' runs, of all their seeds; nothing is trained."""
 
     members: Annotated[tuple[Name, ...], Field(min_length=1)]
+
+
+def measures_objects(task: Task) -> bool:
+    """Return whether single objects can be measured of a task."""
+    return any(name.startswith("object_") for name in task.measured)
 
 
 def _one_of(key: str, values: Iterable[str], allowed: tuple[str, ...], task: str) -> None:

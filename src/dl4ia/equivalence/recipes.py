@@ -11,6 +11,7 @@ import numpy as np
 from dl4ia.base import atomic_files
 from dl4ia.config import Params, Study
 from dl4ia.config.sections import merged
+from dl4ia.config.variants import measures_objects
 from dl4ia.data.imageset import ImageSet
 from dl4ia.data.splits import STRATEGIES, SplitSizes, save_splits
 from dl4ia.runs.layout import Layout
@@ -155,11 +156,6 @@ def _some_images(task: Task, partition: str) -> ImageSet:
     return images.take(
         np.concatenate([np.flatnonzero(images.partition == part)[: _IMAGES[partition]] for part in parts])
     )
-
-
-def measures_objects(task: Task) -> bool:
-    """Return whether single objects can be measured of a task."""
-    return any(name.startswith("object_") for name in task.measured)
 
 
 def write_recipes(todo: list[Recipe], path: Path) -> None:

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 
 from dl4ia.config import Ensemble, Params, Settings, Study, Variant
 from dl4ia.config.params import Data
-from dl4ia.config.variants import Objects
+from dl4ia.config.variants import Objects, measures_objects
 from dl4ia.data.imageset import ImageSet
-from dl4ia.equivalence.recipes import Recipe, measures_objects
+from dl4ia.equivalence.recipes import Recipe
 from dl4ia.execution.executor import Context, Emit
 from dl4ia.runs.code import study_version, training_version, versions
 from dl4ia.runs.evaluate import evaluate_ensemble, evaluate_variant

@@ -279,7 +279,7 @@ def _perform(name: str, number: int, packed: bytes) -> None:
             ended = message(_Kind.DONE, work(job, context))
         except Exception as error:  # noqa: BLE001 (raised again by the process that started this one)
             ended = message(_Kind.FAILED, picklable(error))
-        if stop.worker_ends:  # which the job may have stopped for: another worker resumes it
+        if stop.abandoned and not stop.by_command:  # which the job may have stopped for: another worker resumes it
             raise Reschedule
         queue.put(ended)
 
@@ -291,7 +291,8 @@ class _Stop:
         self._event = event
         self._worker = get_worker()
         self._key = self._worker.get_current_task()
-        self._asked: bool = event.is_set()
+        self.by_command: bool = event.is_set()
+        self._abandoned = False
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -300,12 +301,12 @@ class _Stop:
 
         A worker that has lost its scheduler ends in half a minute, while asking that scheduler may take as long.
         """
-        return self._asked or self.worker_ends
+        return self.by_command or self.abandoned
 
     @property
-    def worker_ends(self) -> bool:
-        """Whether this worker was asked to end, as by SIGTERM or at the end of its time, while the command goes on."""
-        return self._worker.status in _ENDING and not self._asked
+    def abandoned(self) -> bool:
+        """Whether this worker ends, as by SIGTERM or at the end of its time, or no longer has this job."""
+        return self._abandoned or self._worker.status in _ENDING
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -316,9 +317,10 @@ class _Stop:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._asked and not self._over.wait(_PAUSE):
+        while not (self.by_command or self._abandoned) and not self._over.wait(_PAUSE):
             task = self._worker.state.tasks.get(self._key)
+            self._abandoned = task is None or task.state == "cancelled"
             try:
-                self._asked = task is None or task.state == "cancelled" or self._event.is_set()
+                self.by_command = self._event.is_set()
             except _UNREACHABLE:
-                self._asked = True
+                self._abandoned = True
