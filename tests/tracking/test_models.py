@@ -2,7 +2,6 @@
 
 import base64
 import errno
-import shutil
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -19,7 +18,6 @@ from torch import nn
 from dl4ia.base.errors import RunError
 from dl4ia.data.imageset import ImageSet
 from dl4ia.prediction import load_model
-from dl4ia.runs.layout import Layout
 from dl4ia.tasks.predictor import predictor_of
 from dl4ia.tracking.live import publish
 from dl4ia.tracking.mlflow import connect
@@ -87,10 +85,9 @@ def _experiments(public):
 
 
 @pytest.mark.slow
-def test_a_file_of_a_run_that_cannot_be_read_is_no_outage(public, tmp_path):
+def test_a_file_of_a_run_that_cannot_be_read_is_no_outage(layout, monkeypatch):
     """So that publishing continues with the next run."""
-    root = tmp_path / "copy"
-    shutil.copytree(public.root, root)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")  # which names the database that all tests read
 
     def refuse(_folder):
         raise PermissionError(errno.EACCES, "Permission denied", "out/runs/a/seed-0/model.safetensors")
@@ -98,7 +95,7 @@ def test_a_file_of_a_run_that_cannot_be_read_is_no_outage(public, tmp_path):
     record = finished(0.9, 0.5, model=replace(model(), save=refuse))
     message = r"^out/runs/a/seed-0/model.safetensors: Permission denied: see that it can be read$"
     with pytest.raises(RunError, match=message):
-        connect(Layout(root)).update(record)
+        connect(layout).update(record)
 
 
 def test_a_run_whose_model_takes_arrays_is_sent_again_with_one_that_takes_files(experiment, tmp_path, monkeypatch):
