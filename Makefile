@@ -1,6 +1,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 PORT ?=
+JOBS ?= 2
 REV ?= HEAD
 GROUP ?= joint search finals best digits networks ablation splits starts
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -31,6 +32,21 @@ install = ($(uv) install --quiet --compile-bytecode --python .venv/bin/python $(
 lock = $(if $(filter cpu,$(UV_TORCH_BACKEND)),<(grep -vE '^(nvidia|cuda|triton)' requirements.lock),requirements.lock)
 # .venv has absolute paths: in a folder that was moved or copied it is made anew.
 moved := $(shell [ ! -e .venv/ready ] || [ "$$(cat .venv/ready)" = "$$(pwd -P)" ] || echo moved)
+
+# $(call reproduce,GROUPS): DVC runs one stage at a time, and much of a stage keeps one core busy: its start, the last of
+# its seeds, its pictures. So stages that need no result of another one run side by side first, and share the cores; the
+# output of each comes in one piece, and nothing but its name (to 3) before.
+define reproduce
+	dvc repro split
+	@set -e; stages=$$(dl4ia stages $(1)); stages=$$(grep -E '^(search|evaluate)@' <<< "$$stages") || exit 0; \
+	cores=$$(python -c 'import joblib; print(joblib.cpu_count())'); jobs=$$((cores < $(JOBS) ? cores : $(JOBS))); \
+	LOKY_MAX_CPU_COUNT=$$((cores / jobs)) $(MAKE) --no-print-directory --keep-going --jobs=$$jobs \
+	$(filter --output-sync,$(.FEATURES:%=--%)) $$stages 3>&1
+	stages=$$(dl4ia stages $(1)) && dvc repro $$stages
+	dvc repro --single-item report
+endef
+# $(call beside,STAGES): run these, and nothing that they depend on, while other stages may run.
+beside = @{ echo "$@ starts" >&3; } 2> /dev/null || true; dvc --wait-for-lock repro --single-item $(1)
 
 .PHONY: help setup demo demo-ui demo-dashboard test test-slow test-system test-gpu test-all torture bench bench-quick lint repro repro-best continue same report publish ui dashboard cluster share fetch docs clean
 
@@ -91,13 +107,17 @@ lint: setup ## style, types and the direction of imports
 	mypy
 	lint-imports
 
-repro: setup ## rebuild what is out of date of the report's experiments and studies
-	stages=$$(dl4ia stages report) && dvc repro $$stages
-	dvc repro --single-item report
+repro: setup ## rebuild what is out of date of the report's experiments and studies, JOBS=2 stages at a time
+	$(call reproduce,report)
 
 repro-best: setup ## the same of better networks and of experiments about the report (GROUP=splits: one group)
-	stages=$$(dl4ia stages $(GROUP)) && dvc repro $$stages
-	dvc repro --single-item report
+	$(call reproduce,$(GROUP))
+
+search@%:
+	$(call beside,$@)
+
+evaluate@%:
+	$(call beside,train@$* $@)
 
 continue: setup ## the same where only the committed text is: compute what that lacks, and nothing else
 	dvc repro split

@@ -417,7 +417,7 @@ def test_a_group_has_the_stages_of_its_experiments(tmp_path):
     load(tmp_path, content)
     path = tmp_path / "params.yaml"
     assert stages_of("better", path) == ["search-finals@longer", "evaluate-searched@best"]
-    assert stages_of("report", path) == ["search@joint", "evaluate@digits", "evaluate@glands", "evaluate-ensemble@mean"]
+    assert stages_of("report", path) == ["search@joint", "evaluate@glands", "evaluate@digits", "evaluate-ensemble@mean"]
     with pytest.raises(
         ConfigError, match=r"group 'bettr' is not in params.yaml; did you mean 'better'\?; it has report"
     ):

@@ -12,11 +12,15 @@ _STAGES = {"studies": "search", "finals": "search-finals", "variants": "evaluate
 
 
 def stages_of(group: str, path: Path = Path("params.yaml")) -> list[str]:
-    """Return the last stages of dvc.yaml of the experiments of a group, in order; raises ConfigError."""
+    """Return the last stages of dvc.yaml of the experiments of a group; raises ConfigError.
+
+    Studies come first and variants from the last to the first, as params.yaml begins with the shortest trainings: where
+    stages run side by side, none of the long ones is left alone at the end.
+    """
     raw = read(path)
     groups: dict[str, list[str]] = {}
     for section, stage in _STAGES.items():
-        for name, row, _ in rows(raw, section, path):
+        for name, row, _ in reversed(list(rows(raw, section, path))):
             groups.setdefault(str(row.get("group", REPORT)), []).append(f"{stage}@{name}")
     if group not in groups:
         known = f"it has {', '.join(groups) or 'none'}"
