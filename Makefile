@@ -37,8 +37,8 @@ moved := $(shell [ ! -e .venv/ready ] || [ "$$(cat .venv/ready)" = "$$(pwd -P)" 
 # its seeds, its pictures. So stages that need no result of another one run side by side first, and share the cores; the
 # output of each comes in one piece, and nothing but its name (to 3) before.
 define reproduce
-	dvc repro split
-	@set -e; stages=$$(dl4ia stages $(1)); stages=$$(grep -E '^(search|evaluate)@' <<< "$$stages") || exit 0; \
+	@set -e; stages=$$(dl4ia stages $(1)); dvc repro split; \
+	stages=$$(grep -E '^(search|evaluate)@' <<< "$$stages") || exit 0; \
 	cores=$$(python -c 'import joblib; print(joblib.cpu_count())'); jobs=$$((cores < $(JOBS) ? cores : $(JOBS))); \
 	LOKY_MAX_CPU_COUNT=$$((cores / jobs)) $(MAKE) --no-print-directory --keep-going --jobs=$$jobs \
 	$(filter --output-sync,$(.FEATURES:%=--%)) $$stages 3>&1

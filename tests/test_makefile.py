@@ -79,6 +79,26 @@ def test_the_ui_of_another_server_opens_no_database(folder, monkeypatch):
     assert not (folder / "mlflow.db").exists()
 
 
+@pytest.mark.parametrize(
+    ("stage", "stages"),
+    [("search@lambda", "search@lambda"), ("evaluate@mnist-fc", "train@mnist-fc evaluate@mnist-fc")],
+)
+def test_a_stage_that_runs_beside_others_waits_for_them_and_runs_nothing_else(folder, stage, stages):
+    commands = make(folder, "-n", stage).stdout
+    assert commands.endswith(f"dvc --wait-for-lock repro --single-item {stages}\n")
+
+
+def test_a_group_that_there_is_not_is_named_before_anything_runs(folder):
+    (folder / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
+    shutil.copyfile(ROOT / "params.yaml", folder / "params.yaml")
+    ended = make(folder, "repro-best", "GROUP=bets")
+    assert ended.returncode
+    error, of_make = ended.stderr.splitlines()
+    assert error.startswith("error: group 'bets' is not in params.yaml; did you mean 'best'?")
+    assert of_make.startswith("make: ***")
+    assert ended.stdout == ""
+
+
 @pytest.mark.system
 @pytest.mark.parametrize("name", ["mein projekt ü", 'a "quoted" $HOME `name`', "100 %?"])
 def test_the_ui_and_the_dashboard_start_in_a_folder_of_any_name(folder, name, monkeypatch):
