@@ -36,14 +36,14 @@ def test_a_training_ends_with_the_validation_score_of_the_finished_runs(three):
 
 def test_a_training_on_all_images_ends_with_the_training_score(three):
     ended(three[0], "finished", **{"train/loss": 0.1, "train/accuracy": 0.97})
-    assert trained_line("mnist-fc", three[:1]) == "mnist-fc: train accuracy 0.970 (1 of 1 runs finished)"
+    assert trained_line("mnist-fc", three[:1]) == "mnist-fc: training accuracy 0.970 (1 of 1 runs finished)"
 
 
 def test_runs_at_chance_level_are_counted_apart(three):
     ended(three[0], "finished", **{"train/loss": 0.1, "train/accuracy": 0.97})
     ended(three[1], "finished", **{"train/loss": 2.3026, "train/accuracy": 0.1})
     line = trained_line("mnist-fc", three[:2])
-    assert line == "mnist-fc: train accuracy 0.970 (2 of 2 runs finished, 1 at chance level)"
+    assert line == "mnist-fc: training accuracy 0.970 (2 of 2 runs finished, 1 at chance level)"
     assert trained_line("mnist-fc", three[1:2]) == "mnist-fc: (1 of 1 runs finished, 1 at chance level)"
 
 
@@ -75,7 +75,7 @@ def test_an_evaluation_ends_with_the_test_scores_of_the_runs_that_trained(layout
         {("test_a", "dice"): 0.9, ("test_b", "dice"): 0.7},
     ]
     line = evaluated_line("warwick-start", evaluation(layout, "warwick-start", "warwick", scores))
-    assert line == "warwick-start: test A dice 0.850 ± 0.071, test B dice 0.700 ± 0.000 (2 of 3 runs trained)"
+    assert line == "warwick-start: test A Dice 0.850 ± 0.071, test B Dice 0.700 ± 0.000 (2 of 3 runs trained)"
 
 
 def test_a_reported_score_stands_beside_the_one_here(three, layout):
@@ -84,13 +84,13 @@ def test_a_reported_score_stands_beside_the_one_here(three, layout):
     assert trained_line("mnist-fc", three[:1], reported).endswith("finished); reported: test accuracy 0.970")
     scores = [{("test_a", "dice"): 0.8, ("test_b", "dice"): 0.7}]
     line = evaluated_line("x", evaluation(layout, "x", "warwick", scores), {"test_a_dice": 0.789})
-    assert line == "x: test A dice 0.800, test B dice 0.700 (1 of 1 runs trained); reported: test A dice 0.789"
+    assert line == "x: test A Dice 0.800, test B Dice 0.700 (1 of 1 runs trained); reported: test A Dice 0.789"
 
 
 def test_what_a_try_is_compared_with_is_the_validation_score_of_the_results(layout):
     scores = [{("validation", "dice"): value, **of_none(None)} for value in (0.8, 0.9)]
     line = validated_line("warwick-start", evaluation(layout, "warwick-start", "warwick", scores))
-    assert line == "warwick-start, in results/: validation dice 0.850 ± 0.071 (2 of 2 runs trained)"
+    assert line == "warwick-start, in results/: validation Dice 0.850 ± 0.071 (2 of 2 runs trained)"
 
 
 def test_an_evaluation_where_no_run_trained_has_no_score(layout):
@@ -108,7 +108,7 @@ def test_a_search_ends_with_its_best_point(layout, params):
     table = pd.DataFrame(rows, columns=["trial", "state", "value", *study.space])
     directory.write_table("trials", table.assign(started=0.0, seconds=1.0, error=None))
     assert searched_line("lambda", study, directory) == (
-        "lambda: best validation dice 0.800 of 2 complete trials: regularization.kind=weight-decay, "
+        "lambda: best validation Dice 0.800 of 2 complete trials: regularization.kind=weight-decay, "
         f"regularization.strength=0.01 ({directory.best})"
     )
 
@@ -128,12 +128,12 @@ def test_the_overview_says_how_far_each_is_and_what_came_of_it(three, params, la
     assert list(rows.loc["mnist-fc", ["on this machine", "result"]]) == ["1 of 10 runs", "not evaluated"]
     assert list(rows.loc["warwick-start", ["on this machine", "result"]]) == [
         "0 of 5 runs",
-        "test A dice 0.850 ± 0.071 (2 of 2 trained)",
+        "test A Dice 0.850 ± 0.071 (2 of 2 trained)",
     ]
-    assert rows.loc["warwick-logits", "result"] == "test A dice – (0 of 1 trained)"
-    assert list(rows.loc["lambda", ["on this machine", "result"]]) == ["not started", "validation dice 0.700"]
+    assert rows.loc["warwick-logits", "result"] == "test A Dice – (0 of 1 trained)"
+    assert list(rows.loc["lambda", ["on this machine", "result"]]) == ["not started", "validation Dice 0.700"]
     assert list(rows.loc["joint", ["on this machine", "result"]]) == ["not started", ""]
     (layout.result("warwick-rotations").path).mkdir()  # as DVC leaves it while an evaluation runs again
     assert readable(overview(params, layout)).set_index("name").loc["warwick-rotations", "result"] == "not evaluated"
     start = table.set_index("name").loc["warwick-start"]
-    assert (start["metric"], start["mean"], start["runs"]) == ("test A dice", pytest.approx(0.85), 2)
+    assert (start["metric"], start["mean"], start["runs"]) == ("test A Dice", pytest.approx(0.85), 2)

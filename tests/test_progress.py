@@ -57,7 +57,7 @@ def test_the_validation_metric_fits_on_80_columns(terminal, experiments):
         bars.at_point(Progress(experiments[0], point(500, 30.0)))
     line = terminal.lines[-1]
     assert len(line) <= 80
-    assert re.fullmatch(r"warwick-combined-patient 0 +25% .+ validation dice 0\.789 \[00:30<01:30\]", line)
+    assert re.fullmatch(r"warwick-combined-patient 0 +25% .+ validation Dice 0\.789 \[00:30<01:30\]", line)
 
 
 def test_a_resumed_training_continues_its_clock(terminal, experiments):
@@ -109,7 +109,7 @@ def test_the_bar_of_a_training_moves_between_its_points(terminal, experiments):
         bars.at_point(Progress(experiments[0], point(500, 30.0)))
         bars.between_points(Moved(experiments[0], 1000, 60.0))
     assert any(re.search(r" +1% ", line) for line in terminal.lines)
-    assert re.search(r"50% .+ validation dice 0\.789 \[01:00<01:00\]", terminal.lines[-1])
+    assert re.search(r"50% .+ validation Dice 0\.789 \[01:00<01:00\]", terminal.lines[-1])
 
 
 def test_the_bar_of_an_evaluation_counts_runs_and_moves_after_each_part(terminal):

@@ -25,7 +25,8 @@ def trained_line(name: str, experiments: Sequence[Experiment], reported: Mapping
     last = [each.run.history().iloc[-1] for each in finished]
     trained = [row for row in last if _left_chance_level(row, task)]
     part = next((part for part in ("validation", "train") if trained and f"{part}/{task.metric}" in trained[0]), "")
-    score = f"{part} {task.metric} {mean_sd([row[f'{part}/{task.metric}'] for row in trained])} " if trained else ""
+    scores = [row[f"{part}/{task.metric}"] for row in trained]
+    score = f"{names.part(part)} {names.score(task.metric)} {mean_sd(scores)} " if trained else ""
     stuck = f", {len(last) - len(trained)} at chance level" if len(last) > len(trained) else ""
     beside = _reported(reported or {}, task)
     return f"{name}: {score}({len(finished)} of {len(experiments)} runs finished{stuck}){beside}"
@@ -38,7 +39,7 @@ def _left_chance_level(row: "pd.Series[float]", task: Task) -> bool:
 def _reported(values: Mapping[str, float], task: Task) -> str:
     """Return the reported score on the first test set, if there is one."""
     value = values.get(task.headline_metric)
-    return "" if value is None else f"; reported: {names.part(task.test_sets[0])} {task.metric} {value:.3f}"
+    return "" if value is None else f"; reported: {names.metric(task.headline_metric, task.test_sets)} {value:.3f}"
 
 
 def evaluated_line(name: str, result: ResultDirectory, reported: Mapping[str, float] | None = None) -> str:
@@ -54,7 +55,8 @@ def validated_line(name: str, result: ResultDirectory) -> str:
     """Return the validation score of a variant's runs in `results/`, to compare with; of training without any."""
     runs, scores = result.record().runs, _scores(result)
     part = "validation" if "validation" in scores else "train"
-    score = f"{part} {task_of(result.record().task).metric} {mean_sd(scores.get(part, []))}"
+    metric = f"{names.part(part)} {names.score(task_of(result.record().task).metric)}"
+    score = f"{metric} {mean_sd(scores.get(part, []))}"
     return f"{name}, in results/: {score} ({sum(run.trained for run in runs)} of {len(runs)} runs trained)"
 
 
@@ -64,14 +66,14 @@ def searched_line(name: str, study: Study, directory: StudyDirectory) -> str:
     complete = trials[trials["state"] == "complete"]
     best = complete.loc[complete["value"].idxmax()]
     point = ", ".join(f"{key}={dimension.value_of(best[key])}" for key, dimension in study.space.items())
-    metric = f"validation {task_of(study.task).metric}"
+    metric = f"validation {names.score(task_of(study.task).metric)}"
     return f"{name}: best {metric} {best['value']:.3f} of {len(complete)} complete trials: {point} ({directory.best})"
 
 
 def test_scores(result: ResultDirectory) -> dict[str, list[float]]:
-    """Return the scores of the runs that trained, by name: `test A dice`, `test B dice`."""
+    """Return the scores of the runs that trained, by name: `test A Dice`, `test B Dice`."""
     task, scores = task_of(result.record().task), _scores(result)
-    return {f"{names.part(part)} {task.metric}": scores.get(part, []) for part in task.test_sets}
+    return {f"{names.part(part)} {names.score(task.metric)}": scores.get(part, []) for part in task.test_sets}
 
 
 def _scores(result: ResultDirectory) -> dict[str, list[float]]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from dl4ia.config import Params, Study
 from dl4ia.outcomes import test_scores
-from dl4ia.report import formats
+from dl4ia.report import formats, names
 from dl4ia.runs.layout import Layout
 from dl4ia.runs.run_directory import RunDirectory
 from dl4ia.runs.study_directory import StudyDirectory
@@ -71,7 +71,8 @@ def _tested(name: str, layout: Layout) -> Row:
 
 def _best(study: Study, directory: StudyDirectory) -> Row:
     values = directory.table("trials")["value"].dropna() if directory.best.exists() else []
-    return {"metric": f"validation {task_of(study.task).metric}", "mean": max(values)} if len(values) else {}
+    metric = f"validation {names.score(task_of(study.task).metric)}"
+    return {"metric": metric, "mean": max(values)} if len(values) else {}
 
 
 def _state(directory: RunDirectory | StudyDirectory) -> str:
@@ -80,9 +81,9 @@ def _state(directory: RunDirectory | StudyDirectory) -> str:
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
     """Return the columns of `overview` as people read them."""
-    names = {"kind": "", "done_here": "on this machine"}
+    titles = {"kind": "", "done_here": "on this machine"}
     results = [_result(row) for row in table.to_dict("records")]
-    return table.assign(result=results)[["kind", "name", "done_here", "result", "about"]].rename(columns=names)
+    return table.assign(result=results)[["kind", "name", "done_here", "result", "about"]].rename(columns=titles)
 
 
 def _result(row: Mapping[Hashable, Any]) -> str:

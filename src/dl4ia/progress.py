@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Never, Self
 
 from tqdm import tqdm
 
+from dl4ia.report import names
+
 if TYPE_CHECKING:
     from dl4ia.runs.evaluate import Measured
     from dl4ia.runs.train import Experiment, Moved, Progress
@@ -129,4 +131,5 @@ class EvaluationBar(_OneBar):
 def _newest(metrics: dict[str, float]) -> str:
     """Return the metric that counts: of the validation images if there are some, the score before the loss."""
     name = max(metrics, key=lambda name: (name.startswith("validation/"), not name.endswith("/loss")))
-    return f"{name.replace('/', ' ')} {metrics[name]:.3f}"
+    part, _, metric = name.partition("/")
+    return f"{names.part(part)} {names.score(metric)} {metrics[name]:.3f}"
