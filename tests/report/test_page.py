@@ -166,6 +166,21 @@ def test_every_chart_has_data_and_a_place_on_the_page(html: str) -> None:
     assert re.search(r"^glands-combined  3/5,0,0\.806$", text, re.MULTILINE)
 
 
+def test_a_curve_of_one_point_is_a_point(clone: Written, undrawn: None, html: str) -> None:
+    name = "digits-pool-first"
+    write_variant(clone.params, clone.layout, name, [Run()] * 2, points=1)
+    write_report(clone.params, clone.layout)
+    specs = charts(clone.html)
+    line, point = specs["validation-mnist"]["layer"]
+    assert (line["mark"]["type"], point["mark"]["type"]) == ("line", "point")
+    _, *rows = point["data"]["values"].splitlines()
+    assert [name in row for row in rows] == [True]
+    assert len(charts(html)["validation-mnist"]["layer"]) == 1
+    for each in ("digits-cnn", name):
+        _, lines = specs[f"score-{each}"]["layer"][0]["layer"]
+        assert lines["mark"]["point"] == (each == name)
+
+
 def charts(html: str) -> dict[str, Any]:
     """Return the charts of a page."""
     found = re.search(r'<script type="application/json" id="charts">(.*?)</script>', html, re.DOTALL)

@@ -41,12 +41,13 @@ def validation(task: TaskReport, shared: Limits, *, height: int, columns: int) -
     x = _log_steps(lengths) if far_apart(lengths.tolist()) else _STEP
     about = [text("variant"), number("step", "iteration", ",d"),
              number("mean", f"validation {names.score(metric)}", ".3f"), text("runs")]  # fmt: skip
+    layers: list[Spec] = [{"params": _picked_in_the_legend(), "mark": {"type": "line", "clip": True}}]
+    single = table[table.groupby("variant")["step"].transform("size") == 1]
+    if len(single):  # of a single point there is no line
+        layers.append({"data": data(single), "mark": {"type": "point", "filled": True, "size": 60}})
     return {
+        **layered(layers, height),
         "data": data(table),
-        "width": "container",
-        "height": height,
-        "params": _picked_in_the_legend(),
-        "mark": {"type": "line", "clip": True},
         "encoding": {
             "x": x,
             "y": _score_axis(f"validation {names.axis(task.task)}", shared.score),
@@ -150,12 +151,13 @@ def _trained_runs(means: pd.DataFrame, score: str, axis: Spec) -> Spec:
     about = [text("part"), number("step", "iteration", ",d"), number("mean", f"mean {score}"),
              number("low", "smallest"), number("high", "largest"), text("runs")]  # fmt: skip
     band = {"y": {**axis, "field": "low"}, "y2": {"field": "high"}}
+    line = {"type": "line", "clip": True, "strokeWidth": 2, "point": len(set(means["step"])) == 1}
     return {
         "data": data(means.drop(columns="variant")),
         "encoding": {"x": _STEP, "color": _PARTS},
         "layer": [
             {"mark": {"type": "area", "opacity": 0.15, "clip": True}, "encoding": band},
-            {"mark": {"type": "line", "clip": True, "strokeWidth": 2}, "encoding": {"y": axis, "tooltip": about}},
+            {"mark": line, "encoding": {"y": axis, "tooltip": about}},
         ],
     }
 

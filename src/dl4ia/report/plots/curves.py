@@ -22,6 +22,7 @@ _COLOURS = {"train": BLUE, "validation": VERMILLION}
 _MARKERS = {"train": "", "validation": "o"}  # distinguishable without colours, too
 _DASHED, _DOTTED, _SPARSE = (0, (4, 2)), (0, (1, 1)), (0, (1, 3))
 _FAR = 4  # times as long as most trainings is the longest: from there on a logarithmic axis shows both
+_APART = 0.04  # of a training, between the marks of two test sets
 _SETTLED = 0.25  # of a training, from which on its points decide the limits of the axes
 
 
@@ -123,14 +124,14 @@ def _untrained(axes: "Axes", variant: VariantReport, name: str) -> None:
 
 
 def _marks(axes: "Axes", variant: VariantReport, report: TaskReport) -> None:
-    """Draw the mean test scores at the end of the curves, and a line at each reported score."""
+    """Draw the mean test scores at the end of the curves, beside each other, and a line at each reported score."""
     task, last = report.task, variant.result.curves["step"].max()
-    for part, marker in zip(task.test_sets, ("*", "P", "X"), strict=False):
+    for place, (part, marker) in enumerate(zip(task.test_sets, ("*", "P", "X"), strict=False)):
         values = variant.result.values(f"{part}_{task.metric}")
         if values:
             axes.plot(
-                [last], [float(np.mean(values))], marker=marker, color="black", markersize=9, linestyle="none",
-                clip_on=False, zorder=5, label=f"{names.part(part)}, mean",
+                [last * (1 + place * _APART)], [float(np.mean(values))], marker=marker, color="black", markersize=9,
+                linestyle="none", clip_on=False, zorder=5, label=f"{names.part(part)}, mean",
             )  # fmt: skip
     for part in ("train", "validation", *task.test_sets) if report.reported else ():
         value = variant.result.reported.get(f"{part}_{task.metric}")
