@@ -135,9 +135,9 @@ def test_the_list_has_all_variants_and_studies(here, capsys):
 
 def test_help_is_fast_and_has_examples():
     command = "import sys; from dl4ia.cli import run\ntry: run(['--help'])\nfinally: print(*sys.modules)"
-    shown = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True).stdout
-    assert "dl4ia train mnist-cnn" in shown
-    assert not {"torch", "pandas", "pydantic"} & set(shown.splitlines()[-1].split())
+    printed = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True).stdout
+    assert "dl4ia train mnist-cnn" in printed
+    assert not {"torch", "pandas", "pydantic"} & set(printed.splitlines()[-1].split())
 
 
 @pytest.mark.parametrize("variables", [{"PYTHONIOENCODING": "ascii"}, {"MPLBACKEND": "not-installed"}])
@@ -239,9 +239,9 @@ def test_the_list_is_available_as_json(here, capsys):
 def test_names_of_params_are_completed_in_a_shell(here):
     asked = {"_DL4IA_COMPLETE": "complete_bash", "COMP_WORDS": "dl4ia train mnist-", "COMP_CWORD": "2"}
     command = [sys.executable, "-c", "from dl4ia.cli import main; main()"]
-    shown = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | asked).stdout
-    assert {"mnist-cnn", "mnist-fc"} <= set(shown.split())
-    assert "warwick-start" not in shown
+    printed = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | asked).stdout
+    assert {"mnist-cnn", "mnist-fc"} <= set(printed.split())
+    assert "warwick-start" not in printed
 
 
 def test_a_missing_optional_package_is_named_with_what_installs_it(monkeypatch):

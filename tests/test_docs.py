@@ -30,8 +30,8 @@ WITHOUT = f"import sys; sys.modules.update(dict.fromkeys({OPTIONAL}))"
 def test_the_site_builds_without_a_broken_link(tmp_path):
     build(load_config(str(ROOT / "mkdocs.yml"), site_dir=str(tmp_path / "site")))
     assert (tmp_path / "site" / "index.html").stat().st_size > 1000
-    shown = "".join(path.read_text(encoding="utf-8") for path in (tmp_path / "site").glob("*/index.html"))
-    assert not re.findall(r'<(?:script|link|img)[^>]*(?:src|href)="https?:', shown)
+    pages = "".join(path.read_text(encoding="utf-8") for path in (tmp_path / "site").glob("*/index.html"))
+    assert not re.findall(r'<(?:script|link|img)[^>]*(?:src|href)="https?:', pages)
 
 
 @pytest.mark.parametrize(("section", "name"), [("variants", "mnist-double"), ("studies", "rates")])
@@ -47,5 +47,5 @@ def test_the_core_trains_without_dvc_mlflow_or_optuna():
     (block,) = re.findall(r"```python\n(import torch\n.*?)```", pages()["docs/core"], re.DOTALL)
     short = "import os; os.environ['OMP_NUM_THREADS'] = '1'"
     command = [sys.executable, "-c", f"{short}\n{WITHOUT}\n{block}"]
-    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert float(shown.removeprefix("validation accuracy ")) > 0.9
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert float(printed.removeprefix("validation accuracy ")) > 0.9

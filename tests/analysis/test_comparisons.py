@@ -55,8 +55,8 @@ def test_ablations_say_how_many_runs_trained(read: Read, copy: Copy) -> None:
 
 
 def test_ablations_differ_in_one_setting_alone(glands: list[Result], copy: Copy) -> None:
-    found = {(each.rival, each.name): each for each in ablations(glands, copy[0])}
-    assert {pair: (each.setting, each.values) for pair, each in found.items()} == {
+    settings = {(each.rival, each.name): each for each in ablations(glands, copy[0])}
+    assert {pair: (each.setting, each.values) for pair, each in settings.items()} == {
         ("glands-start", "glands-wide"): ("network.width", (8, 16)),
         ("glands-start", "glands-l2"): ("regularization.strength", (0.0, 0.01)),
         ("glands-wide", "glands-combined"): ("added_copies.rotations", (False, True)),
@@ -66,8 +66,8 @@ def test_ablations_differ_in_one_setting_alone(glands: list[Result], copy: Copy)
 
 def test_variants_that_compute_the_same_are_identical(read: Read, copy: Copy) -> None:
     digits = [read[name] for name in ("digits-cnn", "digits-pool-first", "digits-adam")]
-    found = {(each.rival, each.name): each.identical for each in ablations(digits, copy[0])}
-    assert found == {("digits-cnn", "digits-pool-first"): True, ("digits-cnn", "digits-adam"): False}
+    settings = {(each.rival, each.name): each.identical for each in ablations(digits, copy[0])}
+    assert settings == {("digits-cnn", "digits-pool-first"): True, ("digits-cnn", "digits-adam"): False}
 
 
 def test_a_variant_with_the_same_runs_is_not_the_next(read: Read, copy: Copy) -> None:

@@ -135,8 +135,8 @@ def test_runs_that_did_not_train_have_no_part_in_the_verdict() -> None:
     result = convergence(table, [0, 2], 2)
     assert result is not None
     assert (result.runs, result.verdict) == (2, Verdict.CONVERGED)
-    alone = convergence(table[table["seed"] != 1], [0, 2], 2)
-    assert result == alone
+    of_trained = convergence(table[table["seed"] != 1], [0, 2], 2)
+    assert result == of_trained
 
 
 def test_there_is_no_verdict_on_a_curve_of_few_points() -> None:

@@ -44,13 +44,13 @@ def test_the_interval_of_a_mean_contains_it_as_often_as_it_says(setup):
 @pytest.mark.parametrize("setup", EXPERIMENTS)
 def test_one_of_twenty_differences_between_equal_networks_is_significant_at_most(setup):
     rng = np.random.default_rng(1)
-    found = []
+    differences = []
     for _ in range(400):
         images = effects(rng, setup["patients"], setup["sds"])
         ours, theirs = (experiment(rng, **setup, images=images) for _ in range(2))
-        found.append(mean_difference(ours, theirs))
-    assert np.mean([each.p < 0.05 for each in found]) < 0.07
-    for each in found:  # both are of the same statistic
+        differences.append(mean_difference(ours, theirs))
+    assert np.mean([each.p < 0.05 for each in differences]) < 0.07
+    for each in differences:  # both are of the same statistic
         low, high = each.interval("difference")
         assert (each.p < 0.05) == (low > 0 or high < 0)
 
@@ -76,8 +76,8 @@ def test_the_same_runs_are_compared_one_by_one():
 
 def test_images_of_a_patient_are_not_independent():
     scores = experiment(np.random.default_rng(1), sds=(0, 0.05, 0.03))
-    alone = ImageScores(scores.listed, None, 0)
-    assert mean_score(scores).error > 1.3 * mean_score(alone).error
+    independent = ImageScores(scores.listed, None, 0)
+    assert mean_score(scores).error > 1.3 * mean_score(independent).error
 
 
 @pytest.mark.parametrize("mean", [0.999, 0.001])

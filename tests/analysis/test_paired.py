@@ -14,30 +14,32 @@ def test_p_values_are_corrected_as_by_holm():
 
 
 def test_segmentations_are_compared_image_by_image(read):
-    found = pair(read["glands-wide"], read["glands-start"], "test_a")
+    comparison = pair(read["glands-wide"], read["glands-start"], "test_a")
     scores = [read[name].image_scores("test_a").means for name in ("glands-wide", "glands-start")]
-    assert found.difference == pytest.approx((scores[0] - scores[1]).mean())
-    assert found.difference == pytest.approx(0.02, abs=1e-4)
-    assert (found.test, found.images, found.seeds) == ("Wilcoxon", 60, (5, 5))
-    assert found.low < found.difference < found.high
-    assert found.test_p < 1e-6
+    assert comparison.difference == pytest.approx((scores[0] - scores[1]).mean())
+    assert comparison.difference == pytest.approx(0.02, abs=1e-4)
+    assert (comparison.test, comparison.images, comparison.seeds) == ("Wilcoxon", 60, (5, 5))
+    assert comparison.low < comparison.difference < comparison.high
+    assert comparison.test_p < 1e-6
     back = pair(read["glands-start"], read["glands-wide"], "test_a")
-    assert (back.difference, back.p, back.test_p) == pytest.approx((-found.difference, found.p, found.test_p))
+    assert (back.difference, back.p, back.test_p) == pytest.approx(
+        (-comparison.difference, comparison.p, comparison.test_p)
+    )
 
 
 def test_digits_are_compared_by_mcnemars_test(read):
     """The best run of each: 33 and 59 of 2000 digits wrong, the first among the second: 26 against 0."""
-    found = pair(read["digits-cnn"], read["digits-adam"], "test")
-    assert (found.test, found.images) == ("McNemar", 2000)
-    assert found.test_p == pytest.approx(2 * 0.5**26)
-    assert found.difference == pytest.approx(0.013, abs=2e-3)
+    comparison = pair(read["digits-cnn"], read["digits-adam"], "test")
+    assert (comparison.test, comparison.images) == ("McNemar", 2000)
+    assert comparison.test_p == pytest.approx(2 * 0.5**26)
+    assert comparison.difference == pytest.approx(0.013, abs=2e-3)
 
 
 def test_equal_variants_do_not_differ(read):
-    found = pair(read["digits-cnn"], read["digits-pool-first"], "test")
-    assert (found.difference, found.test_p) == (0, 1)
-    assert found.p == pytest.approx(1)
-    assert not family([found])[0].holds
+    comparison = pair(read["digits-cnn"], read["digits-pool-first"], "test")
+    assert (comparison.difference, comparison.test_p) == (0, 1)
+    assert comparison.p == pytest.approx(1)
+    assert not family([comparison])[0].holds
 
 
 def test_a_difference_holds_by_the_corrected_p_value_of_enough_runs(read):
@@ -45,9 +47,9 @@ def test_a_difference_holds_by_the_corrected_p_value_of_enough_runs(read):
     assert family([wide])[0].holds
     assert not family([wide] * 10_000)[0].holds  # one of so many may be by chance
     for name in ("glands-searched", "glands-ensemble"):  # one run each
-        (alone,) = family([pair(read[name], read["glands-start"], "test_a")])
-        assert alone.adjusted_p < 1e-3
-        assert not alone.holds
+        (single,) = family([pair(read[name], read["glands-start"], "test_a")])
+        assert single.adjusted_p < 1e-3
+        assert not single.holds
 
 
 def test_variants_of_which_no_run_trained_are_not_compared(read):

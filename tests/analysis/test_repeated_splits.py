@@ -15,10 +15,15 @@ def repeated(read, copy):
 
 
 def test_the_gap_of_each_run_that_trained_is_measured(repeated):
-    (found,) = repeated
-    assert (found.name, found.strategy, found.trained.count, found.trained.of) == ("glands-combined", "random", 3, 5)
-    assert found.summary.mean == pytest.approx(0.025, abs=0.005)
-    assert (found.at_least.count, found.at_least.of) == (0, 3)
+    (splits,) = repeated
+    assert (splits.name, splits.strategy, splits.trained.count, splits.trained.of) == (
+        "glands-combined",
+        "random",
+        3,
+        5,
+    )
+    assert splits.summary.mean == pytest.approx(0.025, abs=0.005)
+    assert (splits.at_least.count, splits.at_least.of) == (0, 3)
 
 
 def test_the_table_has_a_row_a_run(repeated):

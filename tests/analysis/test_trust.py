@@ -7,10 +7,10 @@ from dl4ia.analysis.trust import trust
 
 
 def test_bins_are_means_over_the_runs_that_trained(read):
-    found = trust(read["digits-cnn"], "test")
-    assert found.bins["share"].tolist() == pytest.approx([0.1, 0.9])
-    assert found.bins["confidence"].tolist() == pytest.approx([0.6, 0.99])
-    assert found.bins["accuracy"].tolist() == pytest.approx([0.5, (0.983 - 0.05) / 0.9])
+    calibration = trust(read["digits-cnn"], "test")
+    assert calibration.bins["share"].tolist() == pytest.approx([0.1, 0.9])
+    assert calibration.bins["confidence"].tolist() == pytest.approx([0.6, 0.99])
+    assert calibration.bins["accuracy"].tolist() == pytest.approx([0.5, (0.983 - 0.05) / 0.9])
 
 
 def test_of_digits_the_risk_is_the_error_rate_without_the_least_confident_bins(read):

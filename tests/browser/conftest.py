@@ -13,7 +13,7 @@ ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-backg
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Start the browser once; tests that need one are skipped where there is none."""
-    path = next((found for name in NAMES if (found := shutil.which(name))), None)
+    path = next((executable for name in NAMES if (executable := shutil.which(name))), None)
     if path is None:
         pytest.skip(f"no browser: none of {', '.join(NAMES)} is on the PATH")
     with sync_playwright() as playwright:

@@ -140,13 +140,13 @@ def test_the_gallery_shows_one_kind_of_pictures_at_a_time(visit: Open) -> None:
     page = visit("#warwick-gallery")
     gallery = page.locator(".gallery:has([name=gallery-warwick])")
     kinds = ["Overlay", "Stain", "Annotation", "Prediction", "Confusion matrix"]
-    choices, shown = gallery.get_by_role("radio"), gallery.locator("[data-kind]:visible")
+    choices, visible = gallery.get_by_role("radio"), gallery.locator("[data-kind]:visible")
     assert [choice.get_attribute("value") for choice in choices.all()] == kinds
     for choice, kind in zip(choices.all(), kinds, strict=True):
         choice.check()
-        expect(shown).to_have_count(1)
-        expect(shown).to_have_attribute("data-kind", kind)
-        expect(shown.get_by_role("img").first).to_be_visible()
+        expect(visible).to_have_count(1)
+        expect(visible).to_have_attribute("data-kind", kind)
+        expect(visible.get_by_role("img").first).to_be_visible()
 
 
 @pytest.mark.slow

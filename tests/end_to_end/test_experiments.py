@@ -134,5 +134,5 @@ def test_a_worktree_runs_its_own_code_and_the_command_of_another_refuses(workspa
     assert refused.returncode == 1
     assert f"{other.root / 'src' / 'dl4ia'} is the code of this folder" in refused.stderr
     program = "import pipeline, dl4ia; print(dl4ia.__file__)"
-    shown = other.run("python", "-c", program, PYTHONPATH=str(workspace.root / "src"))
-    assert shown.stdout.strip() == str(other.root / "src" / "dl4ia" / "__init__.py")
+    imported = other.run("python", "-c", program, PYTHONPATH=str(workspace.root / "src"))
+    assert imported.stdout.strip() == str(other.root / "src" / "dl4ia" / "__init__.py")

@@ -41,9 +41,9 @@ def test_a_second_reproduction_runs_nothing(reproduced):
 
 @pytest.mark.field("treeverse/dvc#8788", "DVC failed to load some metrics")
 def test_dvc_shows_the_metrics_of_the_summary(reproduced):
-    shown = json.loads(reproduced.run("dvc", "metrics", "show", "--json").stdout)[""]["data"]
-    assert shown.keys() == {f"results/{name}/metrics.json" for name in SEEDS}
-    assert shown[f"results/{VARIANT}/metrics.json"]["data"]["runs"] == len(SEEDS[VARIANT])
+    metrics = json.loads(reproduced.run("dvc", "metrics", "show", "--json").stdout)[""]["data"]
+    assert metrics.keys() == {f"results/{name}/metrics.json" for name in SEEDS}
+    assert metrics[f"results/{VARIANT}/metrics.json"]["data"]["runs"] == len(SEEDS[VARIANT])
 
 
 def test_runs_are_in_mlflow_while_nothing_was_published_by_hand(reproduced):

@@ -122,8 +122,8 @@ def test_a_removed_variant_leaves_no_results(workspace):
     workspace.edit_params(change)
     assert workspace.repro() == ["code", "report"]
     assert not (workspace.root / "results" / SEARCHED).exists()
-    shown = json.loads(workspace.run("dvc", "metrics", "show", "--json").stdout)[""]["data"]
-    assert shown.keys() == {f"results/{VARIANT}/metrics.json"}
+    metrics = json.loads(workspace.run("dvc", "metrics", "show", "--json").stdout)[""]["data"]
+    assert metrics.keys() == {f"results/{VARIANT}/metrics.json"}
     assert SEARCHED not in (workspace.root / "results" / "summary.csv").read_text()
 
 
@@ -131,8 +131,8 @@ def test_an_ensemble_is_evaluated_and_nothing_is_trained(workspace):
     row = {"task": "warwick", "exercise": "2.4", "about": "both", "reported": {}, "members": [VARIANT, SEARCHED]}
     workspace.edit_params(lambda content: content.update(ensembles={"warwick-both": row}))
     assert workspace.repro() == ["code", "evaluate-ensemble@warwick-both", "report"]
-    shown = json.loads(workspace.run("dvc", "metrics", "show", "--json").stdout)[""]["data"]
-    assert shown["results/warwick-both/metrics.json"]["data"]["runs"] == 1
+    metrics = json.loads(workspace.run("dvc", "metrics", "show", "--json").stdout)[""]["data"]
+    assert metrics["results/warwick-both/metrics.json"]["data"]["runs"] == 1
     assert workspace.repro() == []
 
 

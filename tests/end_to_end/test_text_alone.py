@@ -18,10 +18,10 @@ def clone(reproduced, tmp_path):
 
 
 def test_metrics_can_be_shown_and_compared(clone):
-    shown = clone.run("dvc", "metrics", "show", "--json")
-    metrics = json.loads(shown.stdout)[""]["data"]
+    printed = clone.run("dvc", "metrics", "show", "--json")
+    metrics = json.loads(printed.stdout)[""]["data"]
     assert metrics.keys() == {f"results/{name}/metrics.json" for name in SEEDS}
-    assert not shown.stderr
+    assert not printed.stderr
     clone.edit(f"results/{VARIANT}/metrics.json", '"runs": 2', '"runs": 3')
     clone.commit("As if another seed had been added")
     difference = clone.run("dvc", "metrics", "diff", "HEAD~1", "--json")
@@ -33,8 +33,8 @@ def test_metrics_can_be_shown_and_compared(clone):
 @pytest.mark.field("treeverse/dvc#5679", "plots are blank without a network")
 def test_plots_have_training_and_validation_curves_and_need_no_network(clone):
     clone.run("python", "-m", "pipeline.offline_plots")  # as the set-up does
-    shown = clone.run("dvc", "plots", "show")
-    assert "file://" in shown.stdout
+    printed = clone.run("dvc", "plots", "show")
+    assert "file://" in printed.stdout
     page = (clone.root / "dvc_plots" / "index.html").read_text()
     (script,) = re.findall(r'<script src="(\.\./[^"]*)">', page)
     assert "window.vegaEmbed=" in (clone.root / "dvc_plots" / script).read_text()
@@ -46,8 +46,8 @@ def test_plots_have_training_and_validation_curves_and_need_no_network(clone):
 
 
 def test_experiments_can_be_shown(clone):
-    shown = json.loads(clone.run("dvc", "exp", "show", "--json").stdout)
-    assert f"results/{VARIANT}/metrics.json" in json.dumps(shown)
+    printed = json.loads(clone.run("dvc", "exp", "show", "--json").stdout)
+    assert f"results/{VARIANT}/metrics.json" in json.dumps(printed)
 
 
 def test_the_report_is_rebuilt_to_the_byte(clone):

@@ -136,8 +136,8 @@ def test_git_is_not_needed(base, expected, tmp_path):
     tools = tmp_path / "tools"
     tools.mkdir()
     for tool in ("sh", "dl4ia"):
-        found = subprocess.run(["which", tool], capture_output=True, text=True, check=True)
-        (tools / tool).symlink_to(found.stdout.strip())
+        located = subprocess.run(["which", tool], capture_output=True, text=True, check=True)
+        (tools / tool).symlink_to(located.stdout.strip())
     works(fresh(base, tmp_path / "copy"), expected, PATH=os.pathsep.join([str(tools), *folders]))
 
 

@@ -69,12 +69,12 @@ def test_objects_of_several_images_are_one_set():
 
 
 def random_objects(rng, side=12):
-    found = np.zeros((side, side), dtype=int)
+    objects = np.zeros((side, side), dtype=int)
     for number in range(1, int(rng.integers(1, 5)) + 1):
         top, left = rng.integers(0, side - 3, 2)
         height, width = rng.integers(2, 5, 2)
-        found[top : top + height, left : left + width] = number
-    return found
+        objects[top : top + height, left : left + width] = number
+    return objects
 
 
 def by_definition(objects, others):

@@ -24,30 +24,30 @@ def pool_relu(x, activation=F.relu):
     return activation(F.max_pool2d(x, 2, stride=(2, 2)))
 
 
-def listed(x, net, block, activation=F.relu):
-    x = block(net.conv1(x), activation)
-    x = block(net.conv2(x), activation)
-    if hasattr(net, "norm3"):
-        x = net.norm3(x)
-    x = activation(net.conv3(x))
-    return net.fc(x.view(len(x), -1))
+def listed(x, network, block, activation=F.relu):
+    x = block(network.conv1(x), activation)
+    x = block(network.conv2(x), activation)
+    if hasattr(network, "norm3"):
+        x = network.norm3(x)
+    x = activation(network.conv3(x))
+    return network.fc(x.view(len(x), -1))
 
 
-def listed_extra(x, net):
-    for conv in (net.conv1, net.conv2, net.conv3):
+def listed_extra(x, network):
+    for conv in (network.conv1, network.conv2, network.conv3):
         x = pool_relu(conv(x))
-    x = F.relu(net.conv4(x))
-    return F.log_softmax(net.fc(x.view(len(x), -1)), dim=1)
+    x = F.relu(network.conv4(x))
+    return F.log_softmax(network.fc(x.view(len(x), -1)), dim=1)
 
 
 LISTINGS = {
-    "mnist-cnn": lambda x, net: listed(x, net, relu_pool),
-    "mnist-pool-first": lambda x, net: listed(x, net, pool_relu),
-    "mnist-adam": lambda x, net: listed(x, net, pool_relu),
-    "mnist-batch-norm": lambda x, net: listed(x, net, pool_relu),
+    "mnist-cnn": lambda x, network: listed(x, network, relu_pool),
+    "mnist-pool-first": lambda x, network: listed(x, network, pool_relu),
+    "mnist-adam": lambda x, network: listed(x, network, pool_relu),
+    "mnist-batch-norm": lambda x, network: listed(x, network, pool_relu),
     "mnist-extra-conv": listed_extra,
-    "mnist-tanh": lambda x, net: listed(x, net, pool_relu, F.hardtanh),
-    "mnist-relu-first": lambda x, net: listed(x, net, relu_pool),
+    "mnist-tanh": lambda x, network: listed(x, network, pool_relu, F.hardtanh),
+    "mnist-relu-first": lambda x, network: listed(x, network, relu_pool),
 }
 
 

@@ -14,13 +14,13 @@ GLANDS = Signature(channels=2, height=128, width=128, classes=2, dense=True)
 SMALL = Signature(channels=2, height=32, width=32, classes=2, dense=True)
 
 
-def listed(x, net, *, last_upsampling=F.relu, logits=F.relu):
-    x = F.relu(F.max_pool2d(net.encoder[0].conv(x), 2, stride=(2, 2)))
-    x = F.relu(F.max_pool2d(net.encoder[1].conv(x), 2, stride=(2, 2)))
-    x = F.relu(net.bottom.conv(x))
-    x = F.relu(net.decoder[0].up(x))
-    x = last_upsampling(net.decoder[1].up(x))
-    return logits(F.conv2d(x, net.head.weight, net.head.bias))
+def listed(x, network, *, last_upsampling=F.relu, logits=F.relu):
+    x = F.relu(F.max_pool2d(network.encoder[0].conv(x), 2, stride=(2, 2)))
+    x = F.relu(F.max_pool2d(network.encoder[1].conv(x), 2, stride=(2, 2)))
+    x = F.relu(network.bottom.conv(x))
+    x = F.relu(network.decoder[0].up(x))
+    x = last_upsampling(network.decoder[1].up(x))
+    return logits(F.conv2d(x, network.head.weight, network.head.bias))
 
 
 def unchanged(x):

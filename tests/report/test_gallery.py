@@ -37,12 +37,12 @@ def pixels(picture: Picture) -> np.ndarray:
         return np.asarray(image.convert("RGB")).astype(int)
 
 
-def shown(figures: Path, task: Task = WARWICK) -> dict[str, Kind]:
+def kinds_of(figures: Path, task: Task = WARWICK) -> dict[str, Kind]:
     return {kind.title: kind for kind in gallery([path.name for path in sorted(figures.iterdir())], figures, task)}
 
 
 def test_layers_take_the_place_of_the_drawn_examples(figures: Path) -> None:
-    kinds = shown(figures)
+    kinds = kinds_of(figures)
     assert list(kinds) == ["Overlay", "Stain", "Annotation", "Prediction", "Errors at edges"]
     captions = ["worst: testA_3, Dice 0.50", "best: testA_9, Dice 1.00"]
     assert all([text for text, _ in kinds[title].pictures] == captions for title in list(kinds)[:4])
@@ -51,11 +51,11 @@ def test_layers_take_the_place_of_the_drawn_examples(figures: Path) -> None:
         "Errors at edges: unet, seed 1, test A",
     ]
     (figures / "layers-unet-seed-1-test_a.png").unlink()
-    assert list(shown(figures)) == ["Examples", "Errors at edges"]
+    assert list(kinds_of(figures)) == ["Examples", "Errors at edges"]
 
 
 def test_each_layer_has_the_pixels_that_it_is_named_after(figures: Path) -> None:
-    kinds = shown(figures)
+    kinds = kinds_of(figures)
     layers = {title: pixels(kinds[title].pictures[0][1]) for title in ("Stain", "Annotation", "Prediction")}
     assert (layers["Stain"] == 200).all()
     assert (layers["Annotation"][MISSED] == 255).all()
@@ -65,7 +65,7 @@ def test_each_layer_has_the_pixels_that_it_is_named_after(figures: Path) -> None
 
 
 def test_the_overlay_colours_errors_and_outlines_what_is_annotated(figures: Path) -> None:
-    worst, best = (pixels(picture) for _, picture in shown(figures)["Overlay"].pictures)
+    worst, best = (pixels(picture) for _, picture in kinds_of(figures)["Overlay"].pictures)
     at = {name: tuple(3 * each + 1 for each in place) for name, place in {"missed": MISSED, "added": ADDED}.items()}
     red, _, blue = worst[at["missed"]]
     assert red > blue + 50
@@ -79,7 +79,7 @@ def test_the_overlay_colours_errors_and_outlines_what_is_annotated(figures: Path
 def test_images_of_other_tasks_are_not_called_stains_or_glands(figures: Path) -> None:
     task = copy(WARWICK)
     task.signature, task.classes = replace(WARWICK.signature, channels=3), ("background", "coin")
-    notes = {title: kind.note for title, kind in shown(figures, task).items() if kind.small}
+    notes = {title: kind.note for title, kind in kinds_of(figures, task).items() if kind.small}
     assert list(notes) == ["Overlay", "Image", "Annotation", "Prediction"]
     assert notes["Image"] == "unet, seed 1, test A: the brightness of the images."
     assert notes["Annotation"] == "unet, seed 1, test A: coin, as annotated, white."

@@ -89,10 +89,10 @@ def test_what_results_say_is_never_taken_for_markup() -> None:
 
 
 def test_there_are_five_findings_each_with_a_number(report: Report) -> None:
-    found = headlines(report)
-    assert len(found) == 5
-    assert all(re.search(r"\d", each.number) and each.text.endswith(".") for each in found)
-    assert found[0].text.startswith("MNIST: reported test accuracy")
+    lines = headlines(report)
+    assert len(lines) == 5
+    assert all(re.search(r"\d", each.number) and each.text.endswith(".") for each in lines)
+    assert lines[0].text.startswith("MNIST: reported test accuracy")
 
 
 @pytest.mark.slow
@@ -144,8 +144,8 @@ def test_results_of_the_stand_in_are_marked_and_stand_beside_no_reported_ones(cl
     sourced(clone.layout, mnist="published", warwick="stand-in")
     write_report(clone.params, clone.layout)
     assert "The results of Warwick-QU are those of the built-in stand-in." in " ".join(Page(clone.html).text.split())
-    shown = Page(clone.html).text + json.dumps(charts(clone.html)["scores-warwick"])
-    assert not re.search(r"0\.789|0\.751", shown)
+    text = Page(clone.html).text + json.dumps(charts(clone.html)["scores-warwick"])
+    assert not re.search(r"0\.789|0\.751", text)
     assert "0.982, reproduced" in clone.html  # of MNIST, which is real
 
 
@@ -183,7 +183,7 @@ def test_a_curve_of_one_point_is_a_point(clone: Written, undrawn: None, html: st
 
 def charts(html: str) -> dict[str, Any]:
     """Return the charts of a page."""
-    found = re.search(r'<script type="application/json" id="charts">(.*?)</script>', html, re.DOTALL)
-    assert found
-    specs: dict[str, Any] = json.loads(found[1])
+    match = re.search(r'<script type="application/json" id="charts">(.*?)</script>', html, re.DOTALL)
+    assert match
+    specs: dict[str, Any] = json.loads(match[1])
     return specs

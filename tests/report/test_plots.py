@@ -173,11 +173,11 @@ def test_choices_of_width_and_levels_are_cells_with_the_number_of_trials(sizes: 
     }
     complete = pd.concat([sizes.complete, sizes.complete.iloc[:1].assign(value=0.5)])
     search = replace(sizes, study=sizes.study.model_copy(update={"space": space}), complete=complete)
-    shown = texts(study_figures(search)["widths"](search))
-    assert {"0.820\n2 trials", "0.700\n1 trial", "no trial"} <= set(shown)
+    labels = texts(study_figures(search)["widths"](search))
+    assert {"0.820\n2 trials", "0.700\n1 trial", "no trial"} <= set(labels)
     search = replace(search, complete=search.complete.assign(trained=[1, 2, 2, 0, 1]))
-    shown = texts(study_figures(search)["widths"](search))
-    assert {"0.820\n2 trials\n1 of 2 trained", "0.700\n1 trial\n0 of 2 trained"} <= set(shown)
+    labels = texts(study_figures(search)["widths"](search))
+    assert {"0.820\n2 trials\n1 of 2 trained", "0.700\n1 trial\n0 of 2 trained"} <= set(labels)
 
 
 def test_pruned_and_failed_trials_are_in_the_history(sizes: SearchResult) -> None:

@@ -48,16 +48,16 @@ def test_a_fresh_clone_without_data_or_weights_writes_the_same_files(tmp_path: P
 
 
 def test_every_figure_that_the_report_shows_is_there_and_no_other(written: Written) -> None:
-    shown = set(re.findall(r"\]\(figures/(.*?)\)", written.text))
+    linked = set(re.findall(r"\]\(figures/(.*?)\)", written.text))
     layers = {"layers-glands-wide-seed-4-test_a.png"}  # of the gallery in the HTML report
-    assert shown | layers == {path.name for path in (written.layout.report / "figures").iterdir()}
+    assert linked | layers == {path.name for path in (written.layout.report / "figures").iterdir()}
     assert {
         "comparison-mnist.png",
         "validation-warwick.png",
         "curves-glands-l2.png",
         "search-lambda-lambda.png",
-    } <= shown
-    assert "curves-glands-ensemble.png" not in shown
+    } <= linked
+    assert "curves-glands-ensemble.png" not in linked
 
 
 def test_the_run_in_pictures_is_the_best_one(written: Written) -> None:

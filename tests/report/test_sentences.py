@@ -19,8 +19,8 @@ def glands(report: Report) -> TaskReport:
 
 
 def variant(task: TaskReport, name: str) -> VariantReport:
-    (found,) = [each for each in task.variants if each.name == name]
-    return found
+    (named,) = [each for each in task.variants if each.name == name]
+    return named
 
 
 LOWEST = "the validation loss (3 runs that trained) is lowest at iteration 2,400 of 5,000 and"
@@ -105,8 +105,8 @@ def test_there_is_nothing_to_say_where_all_runs_trained_at_once(glands: TaskRepo
 
 def test_nothing_is_known_of_what_was_before_the_first_point(glands: TaskReport) -> None:
     each = variant(glands, "glands-start")
-    alone = [Start(seed, 5000, fell_back=False, first_step=5000, last_step=5000) for seed in range(5)]
-    assert sentences.starts(replace(each, starts=alone)) == []
+    late = [Start(seed, 5000, fell_back=False, first_step=5000, last_step=5000) for seed in range(5)]
+    assert sentences.starts(replace(each, starts=late)) == []
 
 
 def test_no_variant_of_which_no_run_trained_has_a_verdict(report: Report) -> None:
@@ -147,10 +147,10 @@ def test_nothing_is_judged_where_nothing_is_to_be(glands: TaskReport) -> None:
 def pair(name: str, rival: str, difference: float, **changes: Any) -> Pair:
     """Return a difference that holds, unless it is changed."""
     low, high = difference - 0.01, difference + 0.01
-    shown = Pair(
+    unchanged = Pair(
         name, rival, "test_a", 60, (5, 5), difference, low, high, 1e-4, "Wilcoxon", 1e-5, enough=True, adjusted_p=1e-3
     )
-    return replace(shown, **changes)
+    return replace(unchanged, **changes)
 
 
 def test_a_champion_from_a_study_is_set_beside_what_it_was_tested_against(glands: TaskReport) -> None:

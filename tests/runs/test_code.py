@@ -229,8 +229,8 @@ def test_a_study_depends_on_all_that_its_points_use(params):
 
 
 def test_a_variant_that_takes_its_settings_from_a_study_has_the_version_of_the_study(params):
-    found = versions(params)
-    assert found["train"]["warwick-searched"] == found["search"]["joint"]
+    current = versions(params)
+    assert current["train"]["warwick-searched"] == current["search"]["joint"]
 
 
 def test_a_recorded_equivalence_keeps_the_version(copy, params):

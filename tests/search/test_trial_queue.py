@@ -114,11 +114,11 @@ def test_a_trial_that_was_killed_while_its_point_was_drawn_is_repeated_at_that_p
     stored.study.tell(killed, state=TrialState.FAIL)
     requeue_dropped(study, stored.study)
     repeated = drawn(study, stored.study.ask())
-    alone = join_study("study", study, default_url(layout)).study.sampler
+    sampler = join_study("study", study, default_url(layout)).study.sampler
     frozen = stored.trials[killed.number]
-    alone.before_trial(stored.study, frozen)
+    sampler.before_trial(stored.study, frozen)
     expected = {
-        key: alone.sample_independent(stored.study, frozen, key, CategoricalDistribution(dimension.choices))
+        key: sampler.sample_independent(stored.study, frozen, key, CategoricalDistribution(dimension.choices))
         for key, dimension in space.items()
     }
     assert repeated == expected

@@ -82,11 +82,11 @@ def test_a_class_that_never_occurs_has_an_empty_row_in_the_confusion_matrix() ->
 
 
 def test_each_mistake_names_its_image_its_classes_and_the_confidence() -> None:
-    shown = texts(mistakes(digits(16), DIGITS, "mnist-cnn, seed 2, test set"))
-    assert "mnist-cnn, seed 2, test set: most confident mistakes" in shown
-    assert "actual 0\npredicted 3\n> 99.9 %" in shown
-    assert "actual 5\npredicted 8\n60.0 %" in shown
-    assert "test_15" in shown
+    labels = texts(mistakes(digits(16), DIGITS, "mnist-cnn, seed 2, test set"))
+    assert "mnist-cnn, seed 2, test set: most confident mistakes" in labels
+    assert "actual 0\npredicted 3\n> 99.9 %" in labels
+    assert "actual 5\npredicted 8\n60.0 %" in labels
+    assert "test_15" in labels
 
 
 def test_a_network_without_mistakes_has_a_picture_that_says_so(tmp_path: Path) -> None:

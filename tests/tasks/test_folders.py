@@ -138,14 +138,14 @@ def test_sixteen_bits_and_transparency_are_read(root):
     save(opaque, root / "coins/images/0-48.png")
     save(np.dstack([mask * np.uint8(255)] * 3 + [np.full_like(pixels, 255)]), root / "coins/masks/0-48.png")
     sets = parts(coins(size=48), root)
-    found = {
+    read = {
         name: (image, target)
         for each in sets
         for name, image, target in zip(each.names, each.images, each.targets, strict=True)
     }
     for name in ("0-0", "0-48"):
-        assert np.abs(found[name][0][0] - resized(pixels)).max() <= 1
-        assert (found[name][1] == np.asarray(Image.fromarray(mask).resize((48, 48), Image.Resampling.NEAREST))).all()
+        assert np.abs(read[name][0][0] - resized(pixels)).max() <= 1
+        assert (read[name][1] == np.asarray(Image.fromarray(mask).resize((48, 48), Image.Resampling.NEAREST))).all()
 
 
 def test_hidden_files_are_no_images(root):
@@ -300,19 +300,19 @@ def examples(channels, count=2):
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_segmentation_is_drawn_over_the_image_as_it_was_taken(channels):
-    shown = examples(channels)
-    figure = figures.segmentations(shown, "a title")
+    example = examples(channels)
+    figure = figures.segmentations(example, "a title")
     drawn = figure.axes[0].images[0].get_array()[..., 0]
-    taken = Image.fromarray(shown["images"][0].transpose(1, 2, 0).squeeze()).convert("L")
+    taken = Image.fromarray(example["images"][0].transpose(1, 2, 0).squeeze()).convert("L")
     assert np.corrcoef(drawn.ravel(), np.asarray(taken).ravel())[0, 1] > 0.99
     assert figure.legends[0].get_texts()[-1].get_text() == "grey: the image"
     assert len(figure.axes[0].get_title()) < 40
 
 
 def test_a_mistake_is_drawn_in_its_colours_with_names_that_fit():
-    shown = examples(3) | {"targets": np.array([0, 1]), "predictions": np.array([1, 0])}
-    figure = figures.mistakes(shown, ["invasive ductal carcinoma", "normal"], "a title")
-    assert (figure.axes[0].images[0].get_array() == shown["images"][0].transpose(1, 2, 0)).all()
+    example = examples(3) | {"targets": np.array([0, 1]), "predictions": np.array([1, 0])}
+    figure = figures.mistakes(example, ["invasive ductal carcinoma", "normal"], "a title")
+    assert (figure.axes[0].images[0].get_array() == example["images"][0].transpose(1, 2, 0)).all()
     assert figure.axes[0].get_title().splitlines()[:2] == ["actual invasive d…", "predicted normal"]
 
 

@@ -56,8 +56,8 @@ class Folder:
 
     def champions(self):
         """Return the run of each champion, and what is said about it."""
-        found = {path.stem: json.loads(path.read_text()) for path in (self.root / "champions").glob("*.json")}
-        return {name: (champion["run"], champion["content"], champion["about"]) for name, champion in found.items()}
+        by_name = {path.stem: json.loads(path.read_text()) for path in (self.root / "champions").glob("*.json")}
+        return {name: (champion["run"], champion["content"], champion["about"]) for name, champion in by_name.items()}
 
 
 class Mlflow:
@@ -81,15 +81,15 @@ class Mlflow:
     def champions(self):
         """Return the run of each champion, and what is said about it."""
         client = MlflowClient(f"sqlite:///{self.layout.root}/mlflow.db")
-        found = {}
+        by_name = {}
         for model in client.search_registered_models():
             version = client.get_model_version_by_alias(model.name, "champion")
             run = client.get_run(version.run_id)
             (output,) = run.outputs.model_outputs
             assert version.source == client.get_logged_model(output.model_id).artifact_location
             assert version.tags["variant"] == run.data.tags["variant"]
-            found[model.name] = (run.info.run_name, run.data.tags["dl4ia.content"], model.description)
-        return found
+            by_name[model.name] = (run.info.run_name, run.data.tags["dl4ia.content"], model.description)
+        return by_name
 
     def _contents(self, client, run, names):
         histories = {name: client.get_metric_history(run.info.run_id, name) for name in run.data.metrics}

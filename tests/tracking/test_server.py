@@ -68,10 +68,10 @@ class TestTeam:
     def test_moving_there_is_publishing_again_and_everything_is_as_in_sqlite(self, fresh, address, short, monkeypatch):
         for _ in range(2):
             assert publish(views(short, fresh), fresh) == 3
-        there = contents_of(address)
+        contents = contents_of(address)
         monkeypatch.delenv("MLFLOW_TRACKING_URI")
         publish(views(short, fresh), fresh)
-        assert there == contents_of(f"sqlite:///{fresh.root}/mlflow.db")
+        assert contents == contents_of(f"sqlite:///{fresh.root}/mlflow.db")
 
     def test_a_model_is_loaded_from_there_without_an_account_of_s3(self, fresh, short):
         first = RunView(views(short, fresh)[0].experiment)
@@ -100,10 +100,10 @@ class TestTeam:
         trained_again(views(short, fresh)[0].experiment)
         use(monkeypatch, address, "bob", "a long password of bob")
         publish(views(short, fresh), fresh)
-        there = contents_of(address)
+        contents = contents_of(address)
         monkeypatch.delenv("MLFLOW_TRACKING_URI")
         publish(views(short, fresh), fresh)
-        assert there == contents_of(f"sqlite:///{fresh.root}/mlflow.db")
+        assert contents == contents_of(f"sqlite:///{fresh.root}/mlflow.db")
 
     def test_another_name_of_the_server_is_refused_with_who_can_allow_it(self, address, monkeypatch, tmp_path):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address.replace("127.0.0.1", "localhost"))
