@@ -35,18 +35,21 @@ moved := $(shell [ ! -e .venv/ready ] || [ "$$(cat .venv/ready)" = "$$(pwd -P)" 
 
 # $(call reproduce,GROUPS): DVC runs one stage at a time, and much of a stage keeps one core busy: its start, the last of
 # its seeds, its pictures. So stages that need no result of another one run side by side first, and share the cores; the
-# output of each comes in one piece, and nothing but its name (to 3) before.
+# output of each comes in one piece, and nothing but its name (to 3) before. `exec`: so that SIGTERM reaches all of it.
+dvc = dvc --wait-for-lock
 define reproduce
-	@set -e; stages=$$(dl4ia stages $(1)); dvc repro split; \
+	@set -e; stages=$$(dl4ia stages $(1)); $(dvc) repro split split-folder; \
 	stages=$$(grep -E '^(search|evaluate)@' <<< "$$stages") || exit 0; \
-	cores=$$(python -c 'import joblib; print(joblib.cpu_count())'); jobs=$$((cores < $(JOBS) ? cores : $(JOBS))); \
-	LOKY_MAX_CPU_COUNT=$$((cores / jobs)) $(MAKE) --no-print-directory --keep-going --jobs=$$jobs \
-	$(filter --output-sync,$(.FEATURES:%=--%)) $$stages 3>&1
-	stages=$$(dl4ia stages $(1)) && dvc repro $$stages
-	dvc repro --single-item report
+	cores=$$(python -c 'import joblib; print(joblib.cpu_count())'); \
+	jobs=$$(printf '%s\n' $(JOBS) $$cores $$(wc -w <<< "$$stages") | sort -n | head -n 1); \
+	exec 3>&1; exec $(MAKE) --no-print-directory --keep-going --jobs=$$jobs CORES=$$cores SHARE=$$((cores / jobs)) \
+	$(filter --output-sync,$(.FEATURES:%=--%)) $$stages
+	@stages=$$(dl4ia stages $(1)) && exec $(dvc) repro $$stages
+	@exec $(dvc) repro --single-item report
 endef
-# $(call beside,STAGES): run these, and nothing that they depend on, while other stages may run.
-beside = @{ echo "$@ starts" >&3; } 2> /dev/null || true; dvc --wait-for-lock repro --single-item $(1)
+# $(call beside,CORES,STAGES): run these, and nothing that they depend on, while other stages may run.
+beside = @{ echo "$@ starts" >&3; } 2> /dev/null || true; \
+	$(if $(1),LOKY_MAX_CPU_COUNT=$(1)) exec $(dvc) repro --single-item $(2)
 
 .PHONY: help setup demo demo-ui demo-dashboard test test-slow test-system test-gpu test-all torture bench bench-quick lint repro repro-best continue same report publish ui dashboard cluster share fetch docs clean
 
@@ -114,13 +117,13 @@ repro-best: setup ## the same of better networks and of experiments about the re
 	$(call reproduce,$(GROUP))
 
 search@%:
-	$(call beside,$@)
+	$(call beside,$(CORES),$@)
 
 evaluate@%:
-	$(call beside,train@$* $@)
+	$(call beside,$(SHARE),train@$* $@)
 
 continue: setup ## the same where only the committed text is: compute what that lacks, and nothing else
-	dvc repro split
+	dvc repro split split-folder
 	dvc repro --allow-missing
 
 same: setup ## show that the code of REV computes the same to the bit, so that nothing reruns (REV=HEAD)

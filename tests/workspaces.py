@@ -139,6 +139,14 @@ class Workspace:
         return digests
 
 
+def link_environment(root: Path) -> None:
+    """Set a working copy up as `make setup` does, with the packages that are installed here."""
+    (root / ".venv").mkdir()
+    for name in ("bin", "lib", "pyvenv.cfg"):
+        (root / ".venv" / name).symlink_to(Path(sys.prefix) / name)
+    (root / ".venv" / "ready").write_text(f"{root.resolve()}\n")
+
+
 def keep(content: dict[str, Any], **names: Collection[str]) -> None:
     """Keep the named rows of each section of experiments, such as `variants=["mnist-cnn"]`, and no others."""
     for section in ("variants", "studies", "finals", "searched", "ensembles"):

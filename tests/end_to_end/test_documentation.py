@@ -14,7 +14,7 @@ from PIL import Image
 from tests.end_to_end.conftest import project
 from tests.tasks.test_gland_prediction import picture
 from tests.test_advice import examples, pages, stated
-from tests.workspaces import Workspace, keep, wait_until
+from tests.workspaces import Workspace, keep, link_environment, wait_until
 
 pytestmark = pytest.mark.system
 
@@ -73,10 +73,7 @@ def workspace(tmp_path_factory) -> Workspace:
 
 def set_up(repository: Path, root: Path) -> Workspace:
     subprocess.run(["git", "clone", "-q", repository, root], check=True)
-    (root / ".venv").mkdir()
-    for name in ("bin", "lib", "pyvenv.cfg"):
-        (root / ".venv" / name).symlink_to(Path(sys.prefix) / name)
-    (root / ".venv" / "ready").write_text(f"{root.resolve()}\n")
+    link_environment(root)
     return Workspace(root)
 
 

@@ -1,6 +1,7 @@
 """The commands of docs/own-dataset.md, as printed, in a fresh copy of the project; and what is computed anew after."""
 
 import re
+import shutil
 import sys
 
 import numpy as np
@@ -11,7 +12,7 @@ from ruamel.yaml import YAML
 
 from tests.conftest import ROOT
 from tests.end_to_end.conftest import project
-from tests.workspaces import Workspace
+from tests.workspaces import Workspace, link_environment
 
 pytestmark = pytest.mark.system
 
@@ -95,6 +96,17 @@ def test_nothing_is_stale_until_the_folder_or_its_row_changes(workspace):
         path.with_name("first.png").rename(path)
     assert workspace.repro("evaluate@coins-unet") == ["evaluate@coins-unet"]  # DVC has kept arrays and networks
     assert {path: path.stat().st_mtime_ns for path in before if path.is_file()}.items() <= before.items()
+
+
+def test_a_group_of_ones_own_runs_from_the_folders_on(workspace):
+    shutil.rmtree(workspace.root / "out")
+    link_environment(workspace.root)
+    workspace.run("make", "repro-best", "GROUP=own")
+    assert {path.name for path in (workspace.root / "out/runs").iterdir()} == {
+        "coins-unet",
+        "coins-flips",
+        "numbers-cnn",
+    }
 
 
 def test_a_missing_folder_is_named_in_one_line(workspace):

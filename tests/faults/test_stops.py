@@ -14,10 +14,10 @@ from dl4ia.execution.local import LocalProcesses
 from dl4ia.runs.run_directory import RunDirectory
 from dl4ia.runs.train import experiments, train_all
 from dl4ia.search.storage import default_url
-from tests.conftest import shortened
+from tests.conftest import ROOT, shortened
 from tests.faults import scenarios
 from tests.faults.commands import errors_of, failure
-from tests.workspaces import alive, differing, family, wait_until
+from tests.workspaces import alive, differing, family, link_environment, wait_until
 
 STOPPED = "all that is done is kept, and the same command resumes"
 NAME, CHECKPOINTS = "mnist-cnn", "out/checkpoints/**/*.checkpoint"
@@ -143,6 +143,26 @@ def test_a_stopped_search_drops_its_trials_and_repeats_them(tmp_path, base):
     undisturbed.run(*scenario.command)
     assert differing(workspace.results(), undisturbed.results()) == 0
     assert not list(workspace.root.glob(CHECKPOINTS))
+
+
+@pytest.mark.system
+@pytest.mark.parametrize(("number", "to_all"), [(signal.SIGINT, True), (signal.SIGTERM, False)])
+def test_stages_that_run_side_by_side_stop_with_make(tmp_path, base, number, to_all):
+    workspace = scenarios.reproduction(200).make(tmp_path / "workspace")
+    for name in ("Makefile", "pyproject.toml", "requirements.lock"):
+        shutil.copyfile(ROOT / name, workspace.root / name)
+    link_environment(workspace.root)
+    process = workspace.start("make", "repro")
+    wait_for(workspace, process, f"out/runs/{scenarios.VARIANT}/*/history.csv")
+    processes = family(process)
+    (os.killpg if to_all else os.kill)(process.pid, number)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert wait_until(lambda: not alive(processes), 20)
+    assert "stopped" in states(workspace)
+    workspace.run("make", "repro")
+    assert states(workspace) == {"finished"}
+    assert (workspace.root / "report" / "report.md").exists()
 
 
 @pytest.mark.system
