@@ -202,6 +202,20 @@ def test_publishing_ends_at_an_outage(layout, folder):
     assert not last.published
 
 
+@pytest.mark.slow
+def test_publishing_lets_trainings_that_are_under_way_be_tracked(layout, folder):
+    """Which need the same lock, for a moment, and look for it now and then."""
+    publishing = threading.Thread(target=publish, args=([Sent(str(n), 0.25) for n in range(16)], layout, folder))
+    publishing.start()
+    time.sleep(0.5)
+    started = time.monotonic()
+    with FileLock(layout.root / "mlflow.db.lock", timeout=60):
+        waited = time.monotonic() - started
+        assert publishing.is_alive()
+    publishing.join()
+    assert waited < 2
+
+
 def test_a_lock_that_another_process_keeps_is_an_error(layout, folder, monkeypatch):
     monkeypatch.setattr("dl4ia.tracking.live._LOCK_PATIENCE", 0.2)
     held, done = threading.Event(), threading.Event()

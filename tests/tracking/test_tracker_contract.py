@@ -86,6 +86,20 @@ class TestTracker:
         assert storage.contents()["fc/seed-0"].points == {"curve/train_loss": {1: [0.8]}}
         assert storage.contents()["fc/seed-0"].metrics == {}
 
+    def test_a_run_that_was_begun_again_and_ends_as_before_is_finished(self, storage):
+        storage.open().update(finished(0.9, 0.5))
+        tracker = storage.open()
+        tracker.update(running(0.9, 0.5))
+        tracker.update(finished(0.9, 0.5))
+        assert storage.contents()["fc/seed-0"].state == "finished"
+
+    def test_a_run_that_was_begun_again_and_killed_is_finished_when_it_is_published(self, storage):
+        storage.open().update(finished(0.9, 0.5))
+        storage.open().update(running(0.9, 0.5, process=GONE))
+        storage.open().end_abandoned()
+        storage.open().update(finished(0.9, 0.5))
+        assert storage.contents()["fc/seed-0"].state == "finished"
+
     @pytest.mark.field("mlflow/mlflow#4248", "points between checkpoint and interruption are logged twice")
     def test_a_run_that_is_resumed_from_an_earlier_point_keeps_its_points(self, storage):
         tracker = storage.open()

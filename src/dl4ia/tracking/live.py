@@ -17,6 +17,7 @@ from dl4ia.base.errors import UserError
 from dl4ia.base.locks import file_lock
 from dl4ia.base.working_copy import lasting
 from dl4ia.config import Params
+from dl4ia.execution.ticks import Ticks
 from dl4ia.runs.layout import Layout
 from dl4ia.runs.train import experiments
 from dl4ia.tasks import task_of
@@ -32,6 +33,7 @@ Connect = Callable[[Layout], Tracker]
 _PATIENCE = 20  # seconds that a finished training waits for progress of its tracking
 _PAUSE = 1  # seconds at least between two looks at what is new
 _SHARE = 0.01  # of a core that trainings need: what following them may take
+_TURN = 0.1  # seconds that a training's tracking has to take the lock, for which it looks twice as often
 _LOCK_PATIENCE = 120  # seconds that another process may take for one view
 
 
@@ -80,7 +82,10 @@ def publish(
     tracker = _connected(layout, connect)
     failures = _Failures()
     published = set()
+    clock = Ticks()
     for view in tqdm(list(to_publish), "publishing", unit="run", disable=None, leave=False):
+        if clock.due():
+            time.sleep(_TURN)
         with failures.noting(view):
             _update(tracker, view, layout, final=True)
             published.add(view.name)

@@ -28,6 +28,7 @@ _STATUS: Mapping[State, str] = {
     "diverged": "FINISHED",  # a result; the tag `state` keeps them apart
     "failed": "FAILED",
 }
+_IN_PART = "in part"  # in place of a digest: it changes since it was sent completely
 _BATCH = 1000  # metrics that MLflow takes in one call
 
 
@@ -102,6 +103,8 @@ class MlflowTracker:
         from mlflow.exceptions import MlflowException  # noqa: PLC0415 (seconds to import)
 
         target, histories = self._target(record, run)
+        if SENT in target.data.tags:  # no longer: the same record must be sent again if it ends as it did before
+            self._client.set_tag(target.info.run_id, SENT, _IN_PART)
         try:
             self._write(record, target, histories, parent)
             if record.state == "running":
