@@ -183,7 +183,7 @@ class _Here:
     workers = 1
 
     def run(self, work: Callable[[Job, Context], Result], jobs: Sequence[Job], on_event: Emit) -> list[Result]:
-        return [work(job, Context(on_event, lambda: False, 1)) for job in jobs]
+        return [work(job, Context(on_event, lambda: False)) for job in jobs]
 
 
 if __name__ == "__main__":

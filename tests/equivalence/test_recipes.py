@@ -22,7 +22,7 @@ from dl4ia.training.optimizers import OPTIMIZERS
 from dl4ia.training.schedules import SCHEDULES
 from tests.conftest import ROOT
 
-CONTEXT = Context(lambda _: None, lambda: False, 1)
+CONTEXT = Context(lambda _: None, lambda: False)
 
 
 @pytest.fixture

@@ -6,13 +6,16 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import distributed.utils
 import pytest
+from distributed import Reschedule
 
 import dl4ia.execution.cluster
 from dl4ia.base.errors import RunError
-from dl4ia.execution.cluster import DaskCluster
+from dl4ia.execution.cluster import DaskCluster, _perform
 from tests.conftest import ROOT
 from tests.execution import jobs, torch_jobs
 from tests.execution.clusters import cluster
@@ -58,7 +61,7 @@ def no_worker():
 def test_each_job_has_one_thread_and_computes_denormal_numbers_as_zero(two_workers):
     executor = DaskCluster(two_workers.address)
     assert executor.workers == 2
-    assert executor.run(torch_jobs.threads, [1, 2, 3], ignore) == [(1, 1)] * 3
+    assert executor.run(torch_jobs.threads, [1, 2, 3], ignore) == [1] * 3
     assert executor.run(torch_jobs.normal_products, [None], ignore) == [0]
 
 
@@ -202,3 +205,21 @@ class TestWhatCannotWork:
         no_worker.add_workers(1, PYTHONPATH=os.pathsep.join([str(tmp_path), *filter(None, sys.path)]))
         with pytest.raises(RunError, match=r"^worker tcp://.*: it fails to import the project \(.*use the environment"):
             DaskCluster(no_worker.address)
+
+
+@pytest.mark.parametrize(("by_command", "sent"), [(True, 1), (False, 0)])
+def test_a_job_that_begins_on_a_worker_that_ends_is_given_to_another_one(monkeypatch, by_command, sent):
+    messages = []
+
+    class Stop(nullcontext):
+        def asked(self):
+            return True
+
+    stop, queue = Stop(), SimpleNamespace(put=messages.append)
+    stop.by_command = by_command
+    monkeypatch.setattr(dl4ia.execution.cluster, "_Stop", lambda _: stop)
+    monkeypatch.setattr(dl4ia.execution.cluster, "Queue", lambda _: queue)
+    monkeypatch.setattr(dl4ia.execution.cluster, "Event", lambda _: None)
+    with nullcontext() if by_command else pytest.raises(Reschedule):
+        _perform("name", 0, b"")
+    assert len(messages) == sent

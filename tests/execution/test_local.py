@@ -44,11 +44,11 @@ def test_there_are_as_many_workers_as_cores_unless_a_number_is_given():
 
 
 def test_the_jobs_of_a_wave_share_the_cores_as_threads():
-    assert LocalProcesses(2).run(torch_jobs.threads, [1, 2, 3], ignore) == [(1, 1), (1, 1), (2, 2)]
+    assert LocalProcesses(2).run(torch_jobs.threads, [1, 2, 3], ignore) == [1, 1, 2]
 
 
 def test_each_job_has_one_thread_where_that_is_asked_for():
-    assert LocalProcesses(4, one_thread_each=True).run(torch_jobs.threads, [1, 2], ignore) == [(1, 1), (1, 1)]
+    assert LocalProcesses(4, one_thread_each=True).run(torch_jobs.threads, [1, 2], ignore) == [1, 1]
 
 
 def test_each_job_has_a_process_of_its_own():
@@ -232,7 +232,7 @@ def test_a_server_that_is_killed_while_it_starts_workers_is_an_error_of_one_line
 def test_where_processes_cannot_be_forked_they_are_spawned(monkeypatch):
     monkeypatch.setattr(local, "_PROCESSES", get_context("spawn"))
     executor, events = LocalProcesses(2), []
-    assert executor.run(torch_jobs.threads, [1, 2, 3], ignore) == [(1, 1), (1, 1), (2, 2)]
+    assert executor.run(torch_jobs.threads, [1, 2, 3], ignore) == [1, 1, 2]
 
     def interrupt(event):
         events.append(event)

@@ -10,7 +10,7 @@ STEPS = 60
 
 
 def threads(job, context):
-    return context.threads, torch.get_num_threads()
+    return torch.get_num_threads()
 
 
 def normal_products(job, context):

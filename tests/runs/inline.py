@@ -13,4 +13,4 @@ class Inline:
     workers: int = 1
 
     def run(self, work, jobs, on_event):
-        return [work(job, Context(on_event, self.stopping, 1)) for job in jobs]
+        return [work(job, Context(on_event, self.stopping)) for job in jobs]

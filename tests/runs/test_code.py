@@ -213,7 +213,7 @@ def test_whatever_a_training_executes_is_in_its_closure_or_records_it(layout, pa
     experiment = Experiment(name, shortened(params.variant(name), batch_size=8), 0, layout, "cpu")
     sys.setprofile(note)
     try:
-        train((experiment, ""), Context(lambda _: None, lambda: False, 1))
+        train((experiment, ""), Context(lambda _: None, lambda: False))
     finally:
         sys.setprofile(None)
     ours = {module for module in executed if module.startswith("dl4ia.") and not module.startswith("dl4ia.config")}

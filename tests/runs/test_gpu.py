@@ -71,6 +71,16 @@ def test_the_same_seed_gives_the_same_weights_twice(params, layout):
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
+class Resumed(Checkpointer):
+    """Notes at which iteration it resumed a training."""
+
+    step = 0
+
+    def on_start(self, training):
+        super().on_start(training)
+        self.step = training.step
+
+
 @pytest.mark.parametrize("second", ["cuda", "cpu"])
 def test_an_interrupted_training_continues_on_either(params, layout, tmp_path, second):
     variant = shortened(params.variant("warwick-unet"), iterations=20, evaluate_every=5)
@@ -78,7 +88,7 @@ def test_an_interrupted_training_continues_on_either(params, layout, tmp_path, s
     expected = weights(fit(layout, variant, "cuda", whole))
     with pytest.raises(StoppedError):
         fit(layout, variant, "cuda", part, Checkpointer(tmp_path, lambda: part.full))
-    resumed = Checkpointer(tmp_path, lambda: False)
+    resumed = Resumed(tmp_path, lambda: False)
     actual = weights(fit(layout, variant, second, resumed, rest))
     assert 0 < resumed.step < 20
     assert rest.losses == pytest.approx(whole.losses, rel=1e-6 if second == "cuda" else 0.03)

@@ -69,7 +69,11 @@ class StoppedAt(Checkpointer):
 
     def __init__(self, folder, *steps) -> None:
         super().__init__(folder, lambda: self.now in steps)
-        self.now = 0
+        self.now = self.resumed_at = 0
+
+    def on_start(self, training):
+        super().on_start(training)
+        self.resumed_at = training.step
 
     def on_step(self, training):
         self.now = training.step
@@ -161,7 +165,7 @@ def test_a_damaged_checkpoint_is_reported_and_the_one_before_is_used(tmp_path, h
     checkpointer = StoppedAt(tmp_path)
     with caplog.at_level(logging.WARNING, "dl4ia"):
         assert_same(train(checkpointer), train(None))
-    assert checkpointer.step == int(before.stem)
+    assert checkpointer.resumed_at == int(before.stem)
     (message,) = (record.getMessage() for record in caplog.records)
     assert message.startswith(f"{newest} is not used")
     assert "\n" not in message
@@ -176,7 +180,7 @@ def test_without_a_readable_checkpoint_it_starts_from_the_beginning(tmp_path, ha
         harm(path)
     checkpointer = StoppedAt(tmp_path)
     assert_same(train(checkpointer), train(None))
-    assert checkpointer.step == 0
+    assert checkpointer.resumed_at == 0
 
 
 def test_a_checkpoint_of_another_version_is_not_used(tmp_path, monkeypatch, caplog):

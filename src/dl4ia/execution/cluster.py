@@ -269,13 +269,15 @@ def _perform(name: str, number: int, packed: bytes) -> None:
         return number, kind.value, pickle.dumps(content)
 
     with stop:
-        if stop.asked():
+        if stop.by_command:
             queue.put(message(_Kind.NOT_STARTED))
             return
+        if stop.asked():  # this worker ends: another one has to start it
+            raise Reschedule
         set_up_torch(1)
         try:
             work, job = pickle.loads(packed)  # noqa: S301 (our own)
-            context = Context(lambda value: queue.put(message(_Kind.EVENT, value)), stop.asked, 1)
+            context = Context(lambda value: queue.put(message(_Kind.EVENT, value)), stop.asked)
             ended = message(_Kind.DONE, work(job, context))
         except Exception as error:  # noqa: BLE001 (raised again by the process that started this one)
             ended = message(_Kind.FAILED, picklable(error))

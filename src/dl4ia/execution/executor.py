@@ -13,13 +13,11 @@ Emit = Callable[[Any], None]
 class Context:
     """What a job gets from its executor.
 
-    `emit` hands an event to the process that started the work, `stopping` says whether the job is asked to stop, and
-    `threads` is how many threads it may use.
+    `emit` hands an event to the process that started the work, `stopping` says whether the job is asked to stop.
     """
 
     emit: Emit
     stopping: Callable[[], bool]
-    threads: int
 
 
 class Executor(Protocol):

@@ -69,7 +69,7 @@ def serve(assignment: Assignment[Job, Result], reports: Connection, stop: c_byte
         except BrokenPipeError:
             _end()
 
-    context = Context(lambda value: send(Event(value)), lambda: bool(stop.value), assignment.threads)
+    context = Context(lambda value: send(Event(value)), lambda: bool(stop.value))
     try:
         send(Done(assignment.work(assignment.job, context)))
     except Exception as error:  # noqa: BLE001 (raised again by the process that started this one)

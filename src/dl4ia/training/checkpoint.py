@@ -34,14 +34,11 @@ _UNREADABLE = (OSError, ValueError, RuntimeError, KeyError, TypeError, Attribute
 class Checkpointer(Callback):
     """Keeps the checkpoints of one training in a folder of its own; `stopping` says whether it is asked to stop.
 
-    `step` and `seconds` are those of the checkpoint that was resumed, or 0. The last checkpoint of a finished training
-    stays: whoever needs the same run again has it at once.
+    The last checkpoint of a finished training stays: whoever needs the same run again has it at once.
     """
 
     folder: Path
     stopping: Callable[[], bool]
-    step: int = field(default=0, init=False)
-    seconds: float = field(default=0.0, init=False)
     _next: float = field(default=0.0, init=False)  # time.perf_counter() of the next one
 
     def on_start(self, training: Training) -> None:
@@ -56,7 +53,6 @@ class Checkpointer(Callback):
                 logging.getLogger(__name__).warning("%s is not used (%s): the one before it is", path, reason)
                 training.load_state_dict(fresh)
             else:
-                self.step, self.seconds = training.step, training.seconds
                 return
 
     def on_step(self, training: Training) -> None:
