@@ -6,6 +6,7 @@ settings, the trainings that have been tried are not repeated.
 
 import hashlib
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,18 @@ _SEPARATORS = str.maketrans({"/": "-", "\\": "-", " ": ""})
 
 
 @dataclass(frozen=True)
+class Try(Experiment):
+    """An experiment that no row of params.yaml describes."""
+
+    words: tuple[str, ...] = ()  # of the command line
+
+    @property
+    def command(self) -> str:
+        """The command that trains it."""
+        return shlex.join(["dl4ia", "train", *self.words, "--seeds", str(self.seed)])
+
+
+@dataclass(frozen=True)
 class TryLayout(Layout):
     """A working copy whose runs are tries."""
 
@@ -35,18 +48,17 @@ class TryLayout(Layout):
         return RunDirectory(self.root / "out" / "tries" / variant / f"seed-{seed}")
 
 
-def tries(
-    params: Params, name: str, changes: Mapping[str, str], seeds: Sequence[int] | None, root: Path
-) -> list[Experiment]:
+def tries(params: Params, name: str, changes: Mapping[str, str], seeds: Sequence[int] | None, root: Path) -> list[Try]:
     """Return one experiment for each seed of a variant with changed settings, values as YAML; raises ConfigError."""
     values = {key: _value(key, text) for key, text in changes.items()}
     if seeds is not None:
         values["seeds"] = list(seeds)
     variant = _changed(params.variant(name), values)
-    tried = ",".join([name, *(f"{key}={text}" for key, text in changes.items())]).translate(_SEPARATORS)
+    words = (name, *(f"{key}={text}" for key, text in changes.items()))
+    tried = ",".join(words).translate(_SEPARATORS)
     if len(tried) > _LONGEST:
         tried = f"{tried[:_LONGEST]}-{hashlib.sha256(tried.encode()).hexdigest()[:8]}"
-    return [Experiment(tried, variant, seed, TryLayout(root), params.device) for seed in variant.settings.seeds]
+    return [Try(tried, variant, seed, TryLayout(root), params.device, words) for seed in variant.settings.seeds]
 
 
 def _value(key: str, text: str) -> object:

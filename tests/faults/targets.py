@@ -121,7 +121,7 @@ def checkpoint(prepared: Prepared) -> Target:
     """A checkpoint; a bad one changes nothing of what the training results in."""
     run, layout = prepared.experiment.run, prepared.layout
     weights = (run.path / "model.safetensors").read_bytes()
-    (path,) = layout.checkpoints(run.config().key).iterdir()
+    (path,) = layout.checkpoints(run.config().checkpoints_key).iterdir()
 
     def read() -> bytes:
         prepared.train()

@@ -40,7 +40,7 @@ def test_a_full_disk_is_reported_in_one_line_and_the_training_can_be_repeated(pa
 
     with full_disk():
         code, message = failure(train)
-    folder = layout.checkpoints(experiment.run.config().key)
+    folder = layout.checkpoints(experiment.run.config().checkpoints_key)
     assert code == 1
     assert message.startswith(f"error: {folder}/")
     assert message.endswith(f": File too large; {REMEDY}")

@@ -1,6 +1,7 @@
 import json
 import math
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,11 +11,12 @@ import torch
 from dl4ia.base.errors import RunError, UserError
 from dl4ia.config import Ensemble
 from dl4ia.data.imageset import ImageSet
-from dl4ia.runs.evaluate import evaluate_ensemble, evaluate_variant
+from dl4ia.runs.evaluate import Job, _parts, evaluate_ensemble, evaluate_variant
 from dl4ia.runs.layout import Layout
 from dl4ia.runs.predictions import mean_log_probability, predictions, trained, views
 from dl4ia.runs.results import ResultDirectory
 from dl4ia.runs.train import experiments, train_all
+from dl4ia.tasks import TASKS
 from tests.conftest import shortened, write_data
 from tests.runs.inline import Inline
 
@@ -144,6 +146,16 @@ def test_an_ensemble_averages_the_probabilities_of_its_members(layout, short):
     assert metrics_of(layout, "mean")["test_a", "pixel_accuracy"] == pytest.approx(float(expected))
 
 
+def test_images_that_a_member_may_have_been_trained_on_do_not_validate_an_ensemble(layout, short):
+    plain, leaky = experiments(short, ["warwick-start"], layout)
+    copies = leaky.variant.settings.added_copies.model_copy(update={"flips": True, "before_split": True})
+    settings = leaky.variant.settings.model_copy(update={"added_copies": copies})
+    leaky = replace(leaky, variant=leaky.variant.model_copy(update={"settings": settings}))
+    jobs = (Job("mean", members, "none", None, 0) for members in ((plain, plain), (plain, leaky)))
+    parts = [[name for name, _ in _parts(job, TASKS["warwick"])] for job in jobs]
+    assert parts == [["train", "validation", "test_a", "test_b"], ["train", "test_a", "test_b"]]
+
+
 @pytest.mark.parametrize(("test_time", "count"), [("none", 1), ("flips", 4), ("flips-and-turns", 8)])
 def test_views_are_all_different_and_can_be_undone(test_time, count):
     image = torch.arange(2 * 16.0).view(1, 2, 4, 4)
@@ -204,6 +216,15 @@ def test_an_edited_table_is_refused_with_what_to_do(layout):
             result.table("metrics")
     finally:
         (result.path / "metrics.csv").write_text(text)
+
+
+def test_names_stay_texts(layout, tmp_path):
+    """Those of one's own images may look like numbers, of which 1.1 and 1.10 are one, or like nothing."""
+    table = layout.result("warwick-start").table("images").iloc[:4].assign(name=["1.1", "1.10", "007", "NA"])
+    result = ResultDirectory(tmp_path)
+    record = layout.result("warwick-start").record()
+    result.write(record, {}, {"curves": [], "images": [table], "confusion": []})
+    assert result.table("images")["name"].tolist() == ["1.1", "1.10", "007", "NA"]
 
 
 def test_a_table_of_no_runs_has_its_columns(tmp_path, layout):

@@ -174,7 +174,7 @@ def _parts(job: Job, task: Task) -> list[tuple[str, ImageSet]]:
     data, split = job.members[0].data()
     parts = []
     if all(member.data()[1] == split for member in job.members[1:]):
-        mixed = job.members[0].variant.settings.added_copies.before_split
+        mixed = any(member.variant.settings.added_copies.before_split for member in job.members)
         parts.append(("train", data if mixed else data.take(split.train)))
         if split.validation and not mixed:
             parts.append(("validation", data.take(split.validation)))

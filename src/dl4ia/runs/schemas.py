@@ -87,6 +87,11 @@ class RunConfig(Stored):
         """The content hash: the same for the same run wherever it is done."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:32]
 
+    @property
+    def checkpoints_key(self) -> str:
+        """The same whatever the variant is called: one that was tried, or has another name now, is not repeated."""
+        return hashlib.sha256(self.model_dump_json(exclude={"variant"}).encode()).hexdigest()[:32]
+
 
 class Provenance(Stored):
     """What a result was computed with, on and by; `process` names it as `execution.processes` does."""
@@ -150,8 +155,15 @@ def read_table(
 def _read_table(
     path: Path, columns: Mapping[str, Column], output: Path, other: Callable[[str], Column]
 ) -> pd.DataFrame:
+    texts = {name: str for name, kind in columns.items() if kind is Column.TEXT}  # 1.1 and 1.10 are two images, NA one
     try:
-        table = pd.read_csv(path, float_precision="round_trip")  # the default of some versions changes the last digit
+        table = pd.read_csv(
+            path,
+            dtype=texts,
+            float_precision="round_trip",  # the default of some versions changes the last digit
+            keep_default_na=False,
+            na_values=[""],
+        )
     except FileNotFoundError as error:
         raise missing(path) from error
     except (ValueError, OverflowError) as error:  # pandas' errors are ValueErrors

@@ -47,6 +47,11 @@ class Experiment:
         """Where it is, or will be, on disk."""
         return self.layout.run(self.name, self.seed)
 
+    @property
+    def command(self) -> str:
+        """The command that trains it."""
+        return self.variant.training_command(self.name)
+
     def data(self) -> tuple[ImageSet, Split]:
         """Return the training partition and its split; the test partition is another file. Raises DataError."""
         task, strategy = task_of(self.variant.task), self.variant.settings.split.strategy
@@ -126,7 +131,7 @@ def train(job: tuple[Experiment, str], context: Context) -> None:
     config = _config(experiment, standardizer, code)
     run.write_config(config)
     record = _Record(run, RunStatus(state="running", seconds=0.0, **provenance(device)))
-    checkpointer = Checkpointer(experiment.layout.checkpoints(config.key), context.stopping)
+    checkpointer = Checkpointer(experiment.layout.checkpoints(config.checkpoints_key), context.stopping)
     callbacks = [checkpointer, record, _Reporter(experiment, context)]
     try:
         network = fit_network(experiment.variant, experiment.seed, data, split, standardizer, device, callbacks)

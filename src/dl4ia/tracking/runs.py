@@ -127,7 +127,7 @@ def _training(experiment: Experiment, config: RunConfig, status: RunStatus) -> R
         error=status.error,
         tags=tags | {f"{PLUMBING}{name}": note for name, note in notes.items()},
         params=_params(experiment, config, status),
-        command=variant.training_command(config.variant),
+        command=experiment.command,
         git_commit=status.git_commit,
         process=status.process,
         dataset=dataset,
