@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from dl4ia import config
-from dl4ia.base.errors import ConfigError, UserError
+from dl4ia.base.errors import ConfigError, DataError, UserError
 from dl4ia.data.imageset import ImageSet
 from dl4ia.prediction import predict
 from dl4ia.runs.layout import Layout
@@ -207,6 +207,18 @@ def test_another_setting_of_the_dataset_gives_other_data(done, tmp_path):
         Pipeline(params, Layout(tmp_path)).download(["coins"])
         digests.add(json.loads((tmp_path / "out/dataset/coins-source.json").read_text())["sha256"]["train"])
     assert len(digests) == 5
+
+
+def test_arrays_of_another_size_than_params_yaml_has_now_are_not_trained_on(done, tmp_path):
+    for name in ("out/dataset", "out/split"):
+        shutil.copytree(done / name, tmp_path / name)
+    (tmp_path / "params.yaml").write_text(PARAMS.replace("size: 16", "size: 32"))
+    pipeline = Pipeline(config.load(tmp_path / "params.yaml", tmp_path), Layout(tmp_path))
+    message = (
+        r"coins-train.npz: images of \(1, 16, 16\) .* expected \(1, 32, 32\) .* `dvc repro download-folder` for your"
+    )
+    with pytest.raises(DataError, match=message):
+        pipeline.train(["coins-unet"])
 
 
 @pytest.mark.parametrize(

@@ -169,6 +169,15 @@ def test_two_pictures_of_one_name_are_refused_before_anything_is_written(here):
     assert not (here / "found").exists()
 
 
+def test_results_are_not_written_beside_the_pictures(here):
+    """Which could be called `a-mask.png`, and would be predicted the next time."""
+    (here / "slides").mkdir()
+    tissue(here / "slides" / "a.png")
+    with pytest.raises(UserError, match=r"--out .*slides: images are there, which results could replace"):
+        predict([here / "slides"], "warwick", here / "slides")
+    assert [path.name for path in (here / "slides").iterdir()] == ["a.png"]
+
+
 def test_a_folder_without_a_picture_is_named(here):
     (here / "empty").mkdir()
     with pytest.raises(UserError, match="empty: there is no image in this folder"):

@@ -26,9 +26,12 @@ def predict(given: Sequence[Path], model: str, folder: Path, microns_per_pixel: 
     """Apply a model to image files, and to those in folders; write a table and pictures to `folder`, return the table.
 
     `model` is the name of a task, whose champion is in `models/`, that of a variant, or a folder with a model or run.
-    Raises UserError at the end that names each file that could not be read; all others are done.
+    Raises UserError where `folder` has some of the files, and at the end one that names each file that could not be
+    read; all others are done.
     """
     files = list(_files(given))
+    if any(path.resolve().parent == folder.resolve() for path in files):
+        raise UserError(f"--out {folder}: images are there, which results could replace: name another folder")
     network = load_model(model)
     predictor = predictor_of(network.task, microns_per_pixel)
     rows, faults = [], []

@@ -62,6 +62,21 @@ def test_colours_in_planes_are_read(tmp_path):
     np.testing.assert_array_equal(read_picture(tmp_path / "x.tif"), RGB)
 
 
+def test_a_tag_of_planes_means_nothing_to_grey(tmp_path):
+    path, deep = tmp_path / "x.tif", GRADIENT.astype(np.uint16) * 256
+    tifffile.imwrite(path, deep, photometric="minisblack", extratags=[(65000, "H", 1, 2, True)])
+    path.write_bytes(path.read_bytes().replace(b"\xe8\xfd", b"\x1c\x01"))  # 65000 to 284, which tifffile does not write
+    with tifffile.TiffFile(path) as file:
+        assert file.pages.first.planarconfig == tifffile.PLANARCONFIG.SEPARATE
+    np.testing.assert_array_equal(read_picture(path)[..., 0], GRADIENT)
+
+
+def test_a_scale_from_white_to_black_is_turned_round(tmp_path):
+    deep = GRADIENT.astype(np.uint16) * 256
+    tifffile.imwrite(tmp_path / "x.tif", 65535 - deep, photometric="miniswhite")
+    np.testing.assert_array_equal(read_picture(tmp_path / "x.tif")[..., 0], GRADIENT)
+
+
 def text(path):
     path.write_text("no image")
 
@@ -88,6 +103,17 @@ def of_floats(path):
     tifffile.imwrite(path, np.zeros((8, 8, 3), dtype=np.float32), photometric="rgb")
 
 
+def turned(path):
+    tifffile.imwrite(path, np.zeros((8, 9), dtype=np.uint16), extratags=[(274, "H", 1, 6, True)])
+
+
+def damaged_deflate(path):
+    tifffile.imwrite(path, np.zeros((64, 64), dtype=np.uint16), compression="zlib")
+    content = bytearray(path.read_bytes())
+    content[260:270] = bytes(10)  # of what begins at 256
+    path.write_bytes(content)
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
     ("name", "make", "message"),
@@ -99,6 +125,8 @@ def of_floats(path):
         pytest.param("huge.png", huge, "is not a readable image: Image size .* exceeds limit", marks=pytest.mark.slow),
         ("large.png", large, "10000x10000 pixels, expected at most 67108864: cut it into parts"),
         ("floats.tif", of_floats, "expected 8 or 16 bits of grey, RGB or RGBA"),
+        ("turned.tif", turned, r"it is to be turned \(tag Orientation 6\), expected an upright image"),
+        ("deflate.tif", damaged_deflate, "is not a readable image"),
         ("notes.txt", text, r"expected an image file \(.bmp, "),
         ("folder.png", lambda path: path.mkdir(), "is a folder"),
         ("missing.png", lambda path: None, "is missing"),

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 import torch
 from filelock import FileLock
 
 from dl4ia.base.errors import DataError, RunError, UserError
+from dl4ia.data.imageset import ImageSet
 from dl4ia.execution.local import LocalProcesses
 from dl4ia.runs import train as module
 from dl4ia.runs.train import Experiment, train_all
@@ -24,7 +27,7 @@ def short(params, layout, name, seed=0, **changes):
 
 
 def forget_checkpoints(experiment):
-    for path in experiment.layout.checkpoints(experiment.run.config().key).iterdir():
+    for path in experiment.layout.checkpoints(experiment.run.config().checkpoints_key).iterdir():
         path.unlink()
 
 
@@ -147,7 +150,7 @@ def test_a_constant_channel_cannot_be_standardised(params, layout, glands):
     part = glands.part("train")
     part.images[:, 1] = 0.5
     part.save(layout.dataset("warwick", "train"))
-    with pytest.raises(DataError, match="a channel has the same value in all training images"):
+    with pytest.raises(DataError, match="channel 2 of 2 has the same value in all training images, which cannot"):
         train(short(params, layout, "warwick-start"))
 
 
@@ -222,3 +225,22 @@ def test_each_fold_of_a_split_is_trained_by_another_seed(params, layout):
     splits = [short(params, layout, "warwick-start", seed, split=folds).data()[1] for seed in range(6)]
     assert splits[5] == splits[0]
     assert sorted(index for split in splits[:5] for index in split.validation) == list(range(85))
+
+
+def test_a_run_whose_content_was_trained_under_another_name_is_not_repeated(params, layout):
+    tried, named = (short(params, layout, name) for name in ("mnist-fc", "mnist-cnn"))
+    named = replace(named, variant=tried.variant)
+    train(tried)
+    train(named)
+    assert named.run.status().resumed_at == tried.variant.settings.iterations
+    assert result(named)[:2] == result(tried)[:2]
+    assert named.run.config().key != tried.run.config().key
+
+
+def test_arrays_of_other_channels_are_refused(params, layout):
+    path = layout.dataset("mnist", "train")
+    images = ImageSet.load(path)
+    replace(images, images=images.images.repeat(3, axis=1)).save(path)
+    message = r"mnist-train.npz: images of \(3, 28, 28\) and targets up to 9, expected \(1, 28, 28\) and at most 9: run"
+    with pytest.raises(DataError, match=message):
+        train(short(params, layout, "mnist-fc"))

@@ -336,7 +336,7 @@ def test_without_training_images_there_is_nothing_to_search_on(grid, search, lay
 def test_a_constant_channel_is_a_fault_of_the_data_and_not_of_a_trial(grid, search, layout):
     images = disks()
     replace(images, images=np.zeros_like(images.images)).save(layout.dataset("warwick", "train"))
-    with pytest.raises(DataError, match="a channel has the same value in all training images"):
+    with pytest.raises(DataError, match="channel 1 of 2 has the same value in all training images"):
         search(grid)
 
 

@@ -253,12 +253,30 @@ def test_a_mistake_in_a_folder_of_classes_is_named_in_one_line(root, mistake):
         ("image,patient\na,b\n", r"patients\.csv: expected columns file and group, got image, patient"),
         ("file,group\nimages/0-0.png,1\n", r"patients\.csv: 47 of 48 images are missing, such as images/"),
         ("file,group\nimages/0-0.png,1\nimages/0-0.png,2\n", r"patients\.csv: images/0-0\.png is there twice"),
+        ('file,group\na,"1\n', r"patients\.csv: expected a table with columns file and group: .*EOF inside string"),
     ],
 )
 def test_a_mistake_in_the_table_of_groups_is_named_in_one_line(root, table, expected):
     if table is not None:
         (root / "coins" / "patients.csv").write_text(table)
     check(coins(groups="patients.csv"), root, expected)
+
+
+def test_equal_files_are_of_one_group(root):
+    """Or one could be trained on, and the other tested."""
+    shutil.copyfile(root / "coins/images/0-0.png", root / "coins/images/copy.png")
+    shutil.copyfile(root / "coins/masks/0-0.png", root / "coins/masks/copy.png")
+    files = sorted(path.relative_to(root / "coins").as_posix() for path in (root / "coins/images").iterdir())
+    table = pd.DataFrame({"file": files, "group": [f"patient {file}" for file in files]})
+    table.to_csv(root / "coins" / "patients.csv", index=False)
+    expected = (
+        r"patients\.csv: images/0-0\.png and images/copy\.png are the same file, and of the groups "
+        r"patient images/0-0\.png and patient images/copy\.png: expected one group for both"
+    )
+    check(coins(groups="patients.csv"), root, expected)
+    table.loc[table["file"] == "images/copy.png", "group"] = "patient images/0-0.png"
+    table.to_csv(root / "coins" / "patients.csv", index=False)
+    assert sum(map(len, parts(coins(groups="patients.csv"), root))) == len(files)
 
 
 def check(task, root, expected):

@@ -102,3 +102,9 @@ def test_too_much_tissue_is_refused_with_what_to_do():
     image = np.zeros((5000, 4000, 3), dtype=np.uint8)
     with pytest.raises(DataError, match="4000x5000 pixels of 0.62005 microns are too much .* parts of 4096x4096"):
         GlandPredictor(MICRONS_PER_PIXEL).predict(image, dark)
+
+
+def test_a_scale_at_which_no_gland_can_be_seen_is_refused():
+    image = np.zeros((1500, 2000, 3), dtype=np.uint8)
+    with pytest.raises(DataError, match="2000x1500 pixels of 0.00025 microns are too little tissue to see a gland"):
+        GlandPredictor(0.00025).predict(image, dark)

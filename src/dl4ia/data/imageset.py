@@ -73,7 +73,10 @@ class ImageSet:
             ) from error
         except _UNREADABLE as error:
             reason = " ".join(str(error).split())[:200]
-            raise DataError(f"{path} is not a readable image set ({reason}): run `dvc repro -f download`") from error
+            raise DataError(
+                f"{path} is not a readable image set ({reason}): run `dvc repro -f download`, "
+                f"`dvc repro -f download-folder` for your own folders"
+            ) from error
         return images
 
     def _arrays(self) -> dict[str, Any]:

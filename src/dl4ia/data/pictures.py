@@ -1,6 +1,7 @@
 """Pictures of any common format, as RGB."""
 
 import warnings
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ _LOSSY = (".jpeg", ".jpg")
 _LARGEST = 1 << 26  # pixels, 8192x8192: as RGB, 200 MB
 _RGB, _RGBA = 3, 4
 _BITS = 8
+_UPRIGHT = 1  # of TIFF's tag Orientation
 _UNREADABLE = (
     OSError,
     ValueError,
@@ -27,6 +29,7 @@ _UNREADABLE = (
     KeyError,
     TypeError,
     Image.DecompressionBombError,
+    zlib.error,
 )
 
 
@@ -107,8 +110,14 @@ def _deep_tiff(path: Path) -> NDArray[Any] | None:
         if page.bitspersample <= _BITS:
             return None
         _check_size(path, page.imagewidth, page.imagelength)
+        orientation = page.tags.valueof("Orientation", default=_UPRIGHT)
+        if orientation != _UPRIGHT:
+            raise DataError(f"{path}: it is to be turned (tag Orientation {orientation}), expected an upright image")
         pixels = page.asarray()
-    return np.moveaxis(pixels, 0, -1) if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE else pixels
+        if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and pixels.dtype.kind == "u":
+            pixels = pixels.dtype.type((1 << page.bitspersample) - 1) - pixels
+        separate = page.planarconfig == tifffile.PLANARCONFIG.SEPARATE
+    return np.moveaxis(pixels, 0, -1) if separate and pixels.ndim == _RGB else pixels
 
 
 def _check_size(path: Path, width: int, height: int) -> None:

@@ -59,15 +59,25 @@ def load_split(path: Path, seed: int, count: int) -> Split:
         ) from error
     except ValidationError as error:
         reason = f"{'.'.join(map(str, error.errors()[0]['loc']))}: {error.errors()[0]['msg']}"
-        raise DataError(f"{path} is not a list of splits ({reason}): run `dvc repro -f split`") from error
+        raise DataError(
+            f"{path} is not a list of splits ({reason}): "
+            f"run `dvc repro -f split`, `dvc repro -f split-folder` for your own folders"
+        ) from error
     if not splits:
-        raise DataError(f"{path} has no splits: run `dvc repro -f split`")
+        raise DataError(
+            f"{path} has no splits: run `dvc repro -f split`, `dvc repro -f split-folder` for your own folders"
+        )
     split = splits[seed % len(splits)]
     indices = [*split.train, *split.validation]
     if len(set(indices)) < len(indices):
-        raise DataError(f"{path} names an image twice: run `dvc repro -f split`")
+        raise DataError(
+            f"{path} names an image twice: run `dvc repro -f split`, `dvc repro -f split-folder` for your own folders"
+        )
     if max(indices) >= count:
-        raise DataError(f"{path} is not a split of {count} images: run `dvc repro -f split`")
+        raise DataError(
+            f"{path} is not a split of {count} images: "
+            f"run `dvc repro -f split`, `dvc repro -f split-folder` for your own folders"
+        )
     return split
 
 

@@ -42,7 +42,10 @@ class Standardizer:
             return cls()
         std, mean = torch.std_mean(torch.from_numpy(images).float(), dim=(0, 2, 3))
         if not (std > 0).all():
-            raise DataError("a channel has the same value in all training images: it cannot be standardised")
+            raise DataError(
+                f"channel {int((~(std > 0)).nonzero()[0]) + 1} of {len(std)} has the same value in all training "
+                f"images, which cannot standardise it: set standardization to image"
+            )
         return cls(tuple(mean.tolist()), tuple(std.tolist()))
 
     def apply(self, images: np.ndarray) -> Tensor:
@@ -125,7 +128,7 @@ def device_for(name: Device) -> torch.device:
     """Return the device of that name, or for `auto` the best there is; raises UserError if it is not available."""
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
-        return torch.device(next(kind for kind, there in available.items() if there))
+        return torch.device(next(kind for kind, usable in available.items() if usable))
     if not available[name]:
         raise UserError(f"params.yaml: device: got {name!r}, which this machine does not have; set auto or cpu")
     return torch.device(name)

@@ -25,6 +25,7 @@ _SIDE = 128  # of what networks take, and of a window
 _OVERLAP = 32  # of windows, of these, at least
 _LARGEST, _SMALLEST = (522, 775), (430, 567)  # published image, height and width
 _LARGEST_AREA = 1 << 24  # pixels at the published resolution, 6.4 square millimetres: memory and minutes
+_LARGEST_PADDED = 1 << 26  # pixels of a picture with what is added: 200 MB
 _AT_ONCE = 16  # windows
 _WHOLE = 1e6  # pixels that a waist would have to be narrower by: glands that touch are one, as the champion was chosen
 _EDGE = (0, 158, 115)  # green of Okabe and Ito: seen on pink and violet, by colour-blind readers too
@@ -79,7 +80,7 @@ class GlandPredictor(Predictor):
         """Return mask, probability (0 to 255) and outlines of glands, their number and their share of the area.
 
         Glands are counted at the published resolution: holes are filled, and what is smaller than 154 square microns
-        is no gland. Raises DataError for a picture that shows too much tissue.
+        is no gland. Raises DataError for a picture that shows too much tissue, or much too little.
         """
         height, width = picture.shape[:2]
         scale = self.microns_per_pixel / MICRONS_PER_PIXEL
@@ -91,6 +92,11 @@ class GlandPredictor(Predictor):
                 f"into parts of {most}x{most} pixels"
             )
         axes = [_Axis.of(*sides) for sides in zip((height, width), (scale, scale), _LARGEST, _SMALLEST, strict=True)]
+        if axes[0].padded * axes[1].padded > max(height * width, _LARGEST_PADDED):
+            raise DataError(
+                f"{width}x{height} pixels of {self.microns_per_pixel:g} microns are too little tissue to see a gland: "
+                f"expected the microns per pixel of the picture"
+            )
         glands = _probability(picture, axes[0], axes[1], probabilities)
         enlarged = np.asarray(Image.fromarray(glands).resize((width, height), Image.Resampling.BILINEAR))
         mask = enlarged > 1 / 2

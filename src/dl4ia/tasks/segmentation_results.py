@@ -65,7 +65,7 @@ class SegmentationEvaluator(Evaluator):
         near = np.stack([near_edge(torch.from_numpy(mask)).numpy() for mask in images.targets])
         has_edge = [0 < mask.mean() < 1 for mask in images.targets > 0]  # or all of it counts as near
         indices = np.argsort(-near.sum(axis=(1, 2)) * has_edge, kind="stable")[:_EDGES]
-        shown = {
+        examples = {
             "names": images.names[indices],
             "images": images.images[indices],
             "targets": images.targets[indices],
@@ -73,7 +73,7 @@ class SegmentationEvaluator(Evaluator):
             "near": near[indices],
             "score": table["boundary_dice"].to_numpy()[indices],
         }
-        return super().pictures(images, predicted, table, title) | {"edges": edges(shown, WIDTH, title)}
+        return super().pictures(images, predicted, table, title) | {"edges": edges(examples, WIDTH, title)}
 
     def layers(self, images: ImageSet, predicted: np.ndarray, table: pd.DataFrame) -> Layers:
         """Return the first channel, annotations and predictions of the examples."""

@@ -53,6 +53,10 @@ class Task(ABC):
         """The column of the test score that the report compares, such as `test_a_dice`."""
         return f"{self.test_sets[0]}_{self.metric}"
 
+    def takes(self, images: ImageSet) -> bool:
+        """Return whether images have the channels of the task, and targets that are its classes."""
+        return images.images.shape[1] == self.signature.channels and int(images.targets.max()) < len(self.classes)
+
     @abstractmethod
     def read(self, folder: Path, parts: tuple[str, ...]) -> ImageSet:
         """Read parts of the published files, whose digests have been checked; raises DataError."""

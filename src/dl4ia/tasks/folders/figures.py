@@ -42,8 +42,8 @@ def mistakes(examples: Mapping[str, NDArray[np.generic]], classes: Sequence[str]
     images = examples["images"]
     if images.shape[1] != _STAINS:  # colours as one picture of three values a pixel
         images = -_brightness(images) if images.shape[1] == 1 else np.moveaxis(images, 1, -1)[:, None]
-    shown = {**examples, "images": images, "names": _short_names(examples)}
-    figure = figures.mistakes(shown, [_cut(name, _CLASS) for name in classes], title)
+    drawn = {**examples, "images": images, "names": _short_names(examples)}
+    figure = figures.mistakes(drawn, [_cut(name, _CLASS) for name in classes], title)
     for axes in figure.axes:
         axes.title.set_fontsize(_SMALL)
     return figure

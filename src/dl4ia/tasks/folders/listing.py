@@ -32,11 +32,11 @@ def items_of(task: "FolderTask", folder: Path) -> list[Item]:
 
 def _with_masks(folder: Path) -> list[Item]:
     images, masks = (_files(folder / name) for name in ("images", "masks"))
-    for here, there, what, other in ((images, masks, "images", "masks"), (masks, images, "masks", "images")):
-        if alone := sorted(here.keys() - there.keys()):
-            names = _listed(here[stem].name for stem in alone)
+    for files, counterparts, what, other in ((images, masks, "images", "masks"), (masks, images, "masks", "images")):
+        if extra := sorted(files.keys() - counterparts.keys()):
+            names = _listed(files[stem].name for stem in extra)
             raise DataError(
-                f"{folder / what}: {len(alone)} of {len(here)} files have none of the same name in {other}/: {names}"
+                f"{folder / what}: {len(extra)} of {len(files)} files have none of the same name in {other}/: {names}"
             )
     return [Item(stem, path, masks[stem], "") for stem, path in images.items()]
 
@@ -48,12 +48,12 @@ def _by_class(task: "FolderTask", folder: Path) -> list[Item]:
     folders = [path.name for path in _inside(folder) if path.is_dir()]
     if others := [name for name in folders if name not in task.classes]:
         raise DataError(f"{folder}: {key} does not have {_listed(others)}: add it there, or move the folder elsewhere")
-    found = []
+    items = []
     for name in task.classes:
         if name not in folders:
             raise DataError(f"{key}: there is no folder {folder / name}, only {_listed(folders) or 'none'}")
-        found += [Item(f"{name}/{stem}", path, None, name) for stem, path in _files(folder / name).items()]
-    return found
+        items += [Item(f"{name}/{stem}", path, None, name) for stem, path in _files(folder / name).items()]
+    return items
 
 
 def _files(folder: Path) -> dict[str, Path]:

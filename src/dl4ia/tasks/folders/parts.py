@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Parts:
     """The images of `train` and `test`, each with the number of its group; without groups, equal files share one."""
 
-    found: dict[str, list[tuple[Item, int]]]
+    pairs: dict[str, list[tuple[Item, int]]]
 
     @classmethod
     def of(cls, task: "FolderTask", folder: Path) -> Self:
@@ -38,36 +38,46 @@ class Parts:
             _check_apart(every, groups, is_test)
         else:
             is_test = _drawn(task, every, groups)
-        pairs = list(zip(every, groups.tolist(), strict=True))
-        found = {
-            part: [pair for pair, tested in zip(pairs, is_test, strict=True) if tested == (part == "test")]
+        grouped = list(zip(every, groups.tolist(), strict=True))
+        pairs = {
+            part: [pair for pair, tested in zip(grouped, is_test, strict=True) if tested == (part == "test")]
             for part in task.parts
         }
-        _check_classes(task, folder, found)
-        _check_split(task, folder, found["train"])
-        return cls(found)
+        _check_classes(task, folder, pairs)
+        _check_split(task, folder, pairs["train"])
+        return cls(pairs)
 
     def items(self, part: str) -> list[Item]:
         """Return the images of a part."""
-        return [item for item, _ in self.found[part]]
+        return [item for item, _ in self.pairs[part]]
 
     def groups(self, part: str) -> NDArray[np.int64]:
         """Return the group of each image of a part."""
-        return np.array([group for _, group in self.found[part]], dtype=np.int64)
+        return np.array([group for _, group in self.pairs[part]], dtype=np.int64)
 
 
 def _groups(task: "FolderTask", folder: Path, items: Sequence[Item]) -> NDArray[np.int64]:
     """Return the number of each image's group: by the table of the dataset, or by the content of its file."""
-    if task.dataset.groups is None:
-        keys = [atomic_files.digest(item.image) for item in items]
-    else:
-        table = _read_groups(folder / task.dataset.groups)
-        files = [item.image.relative_to(folder).as_posix() for item in items]
-        if unknown := [file for file in files if file not in table]:
-            path = folder / task.dataset.groups
-            raise DataError(f"{path}: {len(unknown)} of {len(files)} images are missing, such as {unknown[0]}")
-        keys = [table[file] for file in files]
+    digests = [atomic_files.digest(item.image) for item in items]
+    keys = digests if task.dataset.groups is None else _of_table(folder, folder / task.dataset.groups, items, digests)
     return np.unique(keys, return_inverse=True)[1].astype(np.int64)
+
+
+def _of_table(folder: Path, path: Path, items: Sequence[Item], digests: Sequence[str]) -> list[str]:
+    """Return each image's group in the table at `path`; raises DataError where equal files have different ones."""
+    table = _read_groups(path)
+    files = [item.image.relative_to(folder).as_posix() for item in items]
+    if unknown := [file for file in files if file not in table]:
+        raise DataError(f"{path}: {len(unknown)} of {len(files)} images are missing, such as {unknown[0]}")
+    first: dict[str, str] = {}
+    for file, digest in zip(files, digests, strict=True):
+        other = first.setdefault(digest, file)
+        if table[other] != table[file]:
+            raise DataError(
+                f"{path}: {other} and {file} are the same file, and of the groups {table[other]} and {table[file]}: "
+                f"expected one group for both"
+            )
+    return [table[file] for file in files]
 
 
 def _read_groups(path: Path) -> dict[str, str]:
@@ -75,7 +85,8 @@ def _read_groups(path: Path) -> dict[str, str]:
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: expected a table with columns file and group: {error}") from error
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path}: expected a table with columns file and group: {reason}") from error
     if not {"file", "group"} <= {*table.columns}:
         raise DataError(f"{path}: expected columns file and group, got {', '.join(table.columns)}")
     if repeated := table["file"][table["file"].duplicated()].tolist():
@@ -111,13 +122,13 @@ def _drawn(task: "FolderTask", items: Sequence[Item], groups: NDArray[np.int64])
     return np.isin(np.arange(len(items)), test)
 
 
-def _check_classes(task: "FolderTask", folder: Path, found: dict[str, list[tuple[Item, int]]]) -> None:
+def _check_classes(task: "FolderTask", folder: Path, pairs: dict[str, list[tuple[Item, int]]]) -> None:
     """Raise DataError for a class that a part lacks."""
-    for part, pairs in found.items():
-        strata = {item.stratum for item, _ in pairs}
+    for part, of_part in pairs.items():
+        strata = {item.stratum for item, _ in of_part}
         for name in () if task.signature.dense else task.classes:
             if name not in strata:
-                count = sum(item.stratum == name for every in found.values() for item, _ in every)
+                count = sum(item.stratum == name for every in pairs.values() for item, _ in every)
                 raise DataError(
                     f"{folder}: class {name} has {count} image{'s' if count > 1 else ''}, of which none is to {part} "
                     f"on: add some, or divide them by hand and set datasets.{task.name}.test to folder"

@@ -38,6 +38,10 @@ class FolderTask(Task):
             strategies=_AT_RANDOM + (_BY_GROUP if dataset.groups else ()),
         )
 
+    def takes(self, images: ImageSet) -> bool:
+        """Return whether images are also of the size that params.yaml has now."""
+        return super().takes(images) and images.images.shape[2:] == (self.signature.height, self.signature.width)
+
     def write(self, root: Path, datasets: Path) -> None:
         """Write the arrays of the folder, which is relative to `root` or absolute, to `datasets`; raises DataError."""
         from dl4ia.tasks.folders.importing import import_folder  # noqa: PLC0415 (see tasks/task.py)
