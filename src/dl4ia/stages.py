@@ -9,7 +9,7 @@ from joblib import cpu_count
 
 from dl4ia import config
 from dl4ia.base import atomic_files
-from dl4ia.base.errors import UserError
+from dl4ia.base.errors import DataError, UserError
 from dl4ia.base.working_copy import lasting
 from dl4ia.config import Params
 from dl4ia.data.imageset import ImageSet
@@ -59,9 +59,16 @@ class Pipeline:
     def split(self, names: Sequence[str] = ()) -> None:
         """Write which training images validate, by every strategy of the named tasks, or of all."""
         for name in names or self.params.split:
+            task = task_of(name)
+            if name not in self.params.split:
+                raise UserError(f"params.yaml: split: {name} is missing, there is {', '.join(self.params.split)}")
             images = ImageSet.load(self.layout.dataset(name, "train"))
-            for strategy in task_of(name).strategies:
-                splits = STRATEGIES[strategy](images, self.params.split[name])
+            for strategy in task.strategies:
+                try:
+                    splits = STRATEGIES[strategy](images, self.params.split[name])
+                except ValueError as error:  # scikit-learn's, of numbers that do not suit these images
+                    reason = " ".join(str(error).split())
+                    raise DataError(f"params.yaml: split of {name}: strategy {strategy}: {reason}") from error
                 save_splits(self.layout.split(name, strategy), splits)
 
     def search(

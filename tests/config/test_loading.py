@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 from dl4ia import config
 from dl4ia.base.errors import ConfigError
 from dl4ia.config.groups import stages_of
-from dl4ia.config.sections import flat, nested
+from dl4ia.config.sections import flat, merged, nested
 from dl4ia.config.studies import BestOf
 
 SMALL = """
@@ -191,6 +191,10 @@ def test_seeds_and_device_decide_no_result(tmp_path, small):
             {"studies__joint__space__seeds": [0, 1]},
             r"joint.space.seeds: .* from its own `seed`: set that",
         ),
+        (
+            {"studies__joint__space": {"split.strategy": ["random"]}},
+            r"space.split.strategy: .* its own `objective`",
+        ),
         ({"studies__joint__settings__iterations": 9}, r"joint.settings.iterations: .* from its own `iterations`"),
         ({"studies__joint__space__network__levels": [1, True]}, r"joint.space: network.levels: got True"),
         ({"studies__joint__task": "cells"}, r"studies.joint.task: got 'cells', expected one of mnist, warwick"),
@@ -354,6 +358,11 @@ def test_items_of_a_list_are_overridden_by_their_kind(tmp_path):
     augmentation = load(tmp_path, content).variants["glands"].settings.model_dump()["augmentation"]
     assert [each["kind"] for each in augmentation] == ["flips", "affine", "quarter-turns"]
     assert (augmentation[1]["degrees"], augmentation[1]["shear"]) == (90, 5)
+
+
+def test_items_are_added_to_an_empty_list():
+    over = {"augmentation": {"affine": {"degrees": 10}}}
+    assert merged({"augmentation": []}, over) == {"augmentation": [{"kind": "affine", "degrees": 10}]}
 
 
 def test_items_of_a_list_are_searched_by_their_kind(tmp_path):

@@ -129,8 +129,9 @@ def _filled_study(raw: Section, row: Section, where: str) -> Section:
     base = merged(_defaults(raw, row, where), _section(row, "settings", where))
     for section in ("space", "settings"):
         keys = row.get(section)
-        if isinstance(keys, dict) and (own := sorted(_OWN.keys() & keys.keys())):
-            raise ConfigError(f"{where}.{section}.{own[0]}: a study takes it from its own `{_OWN[own[0]]}`: set that")
+        for key in keys if isinstance(keys, dict) else ():
+            if (own := str(key).partition(".")[0]) in _OWN:
+                raise ConfigError(f"{where}.{section}.{key}: a study takes it from its own `{_OWN[own]}`: set that")
     rest = {key: value for key, value in row.items() if key != "settings"}
     return rest | {"space": _dimensions(row.get("space"), f"{where}.space"), "base": base}
 

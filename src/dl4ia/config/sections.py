@@ -62,7 +62,11 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         below = base.get(key)
         if isinstance(value, dict) and isinstance(below, dict) and value.get("kind") in (None, below.get("kind")):
             result[key] = merged(below, value)
-        elif isinstance(value, dict) and isinstance(below, list) and (sections := _by_kind(below)) is not None:
+        elif (
+            isinstance(value, dict)
+            and isinstance(below, list)
+            and (sections := _by_kind(below) if below else {}) is not None
+        ):
             result[key] = [{"kind": kind, **section} for kind, section in merged(sections, value).items()]
         else:
             result[key] = value
