@@ -7,7 +7,7 @@ import pytest
 
 from dl4ia.runs.provenance import git_commit
 
-WRITTEN = ("dvc.lock", "README.md", "report/report.md", "results/mnist-cnn/metrics.json")
+WRITTEN = ("dvc.lock", "README.md", "models/mnist/status.json", "report/report.md", "results/mnist-cnn/metrics.json")
 DECIDING = ("params.yaml", "dvc.yaml", "src/dl4ia/training/loop.py", "pipeline/train.py")
 
 

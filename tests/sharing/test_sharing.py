@@ -7,6 +7,7 @@ import signal
 import time
 
 import pytest
+from dvc.repo import Repo
 
 from dl4ia.base.errors import UserError
 from dl4ia.sharing import fetch, share
@@ -52,6 +53,14 @@ def test_what_is_missing_or_damaged_is_named_and_sent_again(owner, remote, tmp_p
     fetch(clone.root)
     assert contents(clone) == contents(owner)
     assert clone.repro() == []
+
+
+@pytest.mark.slow
+def test_a_command_of_dvc_that_runs_meanwhile_is_named(owner, remote):
+    expected = "Unable to acquire lock.*: another DVC command runs in this folder: wait until it has ended"
+    with Repo(str(owner.root)).lock, pytest.raises(UserError, match=expected) as caught:
+        share(owner.root, remote.address)
+    assert "\x1b" not in str(caught.value)
 
 
 def test_what_this_machine_cannot_take_stays_in_the_remote(owner, remote, tmp_path):

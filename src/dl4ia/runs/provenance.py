@@ -13,7 +13,7 @@ import torch
 from dl4ia.execution.processes import this_process
 
 _OF_ANOTHER = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR"}  # set where a git hook runs this
-_WRITTEN = ("README.md", "dvc.lock", "report", "results")
+_WRITTEN = ("README.md", "dvc.lock", "models", "report", "results")
 
 
 def provenance(device: torch.device) -> dict[str, Any]:

@@ -5,6 +5,7 @@ several people can send at once. This module adds what they need to know: which 
 """
 
 import logging
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -34,8 +35,10 @@ _ADVICES = {
     "warns of a key that has changed, ask whoever runs the machine",
     "Forbidden": "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or ~/.aws/credentials, and that this account may "
     "read and write there",
+    "Unable to acquire lock": "another DVC command runs in this folder: wait until it has ended",
     "Permission denied for user": "the agent must have a key that this machine admits, or ~/.ssh/config name one",
 }  # by a part of the reason
+_COLOURS = re.compile(r"\x1b\[[\d;]*m")  # of a terminal
 
 known_implementations["ssh"]["class"] = "dl4ia.sharing.hosts.CheckedSSHFileSystem"
 
@@ -202,7 +205,7 @@ def _url(repo: Repo) -> str:
 
 def _reason(error: Exception, reasons: list[str]) -> str:
     """Return in one line why something failed: the first error that was reported, or the one that was raised."""
-    return " ".join((reasons or [str(error) or type(error).__name__])[0].split())
+    return " ".join(_COLOURS.sub("", (reasons or [str(error) or type(error).__name__])[0]).split())
 
 
 def _explained(error: Exception, reasons: list[str]) -> str:
