@@ -18,10 +18,10 @@ def known_points(study: Study, layout: Layout) -> list[Point]:
 
 
 def _ranked_points(study: Study, sampler: BestOf, layout: Layout) -> list[Point]:
-    found = search_result(sampler.study, study, layout.study(sampler.study))
-    count = 0 if found is None else len(found.complete)
-    if found is None or count < study.trials:
+    other = search_result(sampler.study, study, layout.study(sampler.study))
+    count = 0 if other is None else len(other.complete)
+    if other is None or count < study.trials:
         wanted = f"the {study.trials} best points of study {sampler.study!r} are wanted"
         command = f"dvc repro search@{sampler.study}"
         raise RunError(f"{wanted}, and {count} of its trials are complete: run `{command}`, or set fewer trials")
-    return found.complete[list(study.space)].to_dict("records")  # type: ignore[no-any-return]
+    return other.complete[list(study.space)].to_dict("records")  # type: ignore[no-any-return]
