@@ -116,6 +116,7 @@ repro: setup ## rebuild what is out of date of the report's experiments and stud
 repro-best: setup ## the same of better networks and of experiments about the report (GROUP=splits: one group)
 	$(call reproduce,$(GROUP))
 
+# Workers of a study have one thread each: it uses all cores, and is not left with a share of them in the end.
 search@%:
 	$(call beside,$(CORES),$@)
 
