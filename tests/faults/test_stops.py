@@ -160,9 +160,10 @@ def test_stages_that_run_side_by_side_stop_with_make(tmp_path, base, number, to_
     assert process.returncode != 0
     assert wait_until(lambda: not alive(processes), 20)
     assert "stopped" in states(workspace)
-    workspace.run("make", "repro")
-    assert states(workspace) == {"finished"}
-    assert (workspace.root / "report" / "report.md").exists()
+    if number == signal.SIGTERM:
+        workspace.run("make", "repro")
+        assert states(workspace) == {"finished"}
+        assert (workspace.root / "report" / "report.md").exists()
 
 
 @pytest.mark.system
