@@ -114,6 +114,7 @@ def test_a_way_that_fails_leaves_the_others_their_rows(tmp_path, monkeypatch):
     assert "KeyError: 'absent'" in failure
 
 
+@pytest.mark.slow
 def test_an_unknown_revision_is_one_line():
     words = [sys.executable, "-m", "benchmarks.quick", "no-such-revision"]
     run = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -63,6 +63,7 @@ def test_a_command_of_dvc_that_runs_meanwhile_is_named(owner, remote):
     assert "\x1b" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_what_this_machine_cannot_take_stays_in_the_remote(owner, remote, tmp_path):
     """A quota, or a full disk: DVC reports any transfer that fails alike."""
     (owner.root / "out" / "weights" / "1").write_bytes(bytes(3 << 20))

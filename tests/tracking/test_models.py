@@ -98,6 +98,7 @@ def test_a_file_of_a_run_that_cannot_be_read_is_no_outage(layout, monkeypatch):
         connect(layout).update(record)
 
 
+@pytest.mark.slow
 def test_a_run_whose_model_takes_arrays_is_sent_again_with_one_that_takes_files(experiment, tmp_path, monkeypatch):
     """As the versions before have published it: an exported program, in a run that notes its weights alone."""
     layout = experiment.layout
