@@ -37,10 +37,11 @@ moved := $(shell [ ! -e .venv/ready ] || [ "$$(cat .venv/ready)" = "$$(pwd -P)" 
 # its seeds, its pictures. So stages that need no result of another one run side by side first, and share the cores; the
 # output of each comes in one piece, and nothing but its name (to 3) before. `exec`: so that SIGTERM reaches all of it.
 dvc = dvc --wait-for-lock
+cores = $$(python -c 'import joblib; print(joblib.cpu_count())')
 define reproduce
 	@set -e; stages=$$(dl4ia stages $(1)); $(dvc) repro split split-folder; \
 	stages=$$(grep -E '^(search|evaluate)@' <<< "$$stages") || exit 0; \
-	cores=$$(python -c 'import joblib; print(joblib.cpu_count())'); \
+	cores=$(cores); \
 	jobs=$$(printf '%s\n' $(JOBS) $$cores $$(wc -w <<< "$$stages") | sort -n | head -n 1); \
 	exec 3>&1; exec $(MAKE) --no-print-directory --keep-going --jobs=$$jobs CORES=$$cores SHARE=$$((cores / jobs)) \
 	$(filter --output-sync,$(.FEATURES:%=--%)) $$stages
@@ -149,7 +150,7 @@ cluster: setup ## a Dask cluster on this machine: a scheduler, and a worker for 
 	@$(call free,$(or $(PORT),8786)); address=tcp://127.0.0.1:$(or $(PORT),8786); trap 'kill 0' EXIT; \
 	dask scheduler --host 127.0.0.1 --port $(or $(PORT),8786) --no-dashboard & \
 	echo "in another terminal, in this folder: DASK_SCHEDULER_ADDRESS=$$address dvc repro"; \
-	cores=$$(python -c 'import joblib; print(joblib.cpu_count())'); \
+	cores=$(cores); \
 	dask worker $$address --nthreads 1 --nworkers $$cores --memory-limit 0 --no-dashboard
 
 share: setup ## send all outputs to the DVC remote, or to a new one (REMOTE=s3://bucket/path)

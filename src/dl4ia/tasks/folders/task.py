@@ -40,7 +40,8 @@ class FolderTask(Task):
 
     def takes(self, images: ImageSet) -> bool:
         """Return whether images are also of the size that params.yaml has now."""
-        return super().takes(images) and images.images.shape[2:] == (self.signature.height, self.signature.width)
+        signature = self.signature
+        return images.suits((signature.channels, signature.height, signature.width), signature.classes)
 
     def write(self, root: Path, datasets: Path) -> None:
         """Write the arrays of the folder, which is relative to `root` or absolute, to `datasets`; raises DataError."""
