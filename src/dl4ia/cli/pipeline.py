@@ -12,8 +12,12 @@ if TYPE_CHECKING:
 
 _PANEL = "Run stages of the pipeline"
 
-# The modules of the work for which commands start processes.
-_WORK = {"train": "dl4ia.runs.train", "evaluate": "dl4ia.runs.evaluate", "search": "dl4ia.search.worker"}
+# The modules of the work for which commands start processes, and what each of these would load for itself otherwise.
+_WORK = {
+    "train": ["dl4ia.runs.train"],
+    "evaluate": ["dl4ia.runs.evaluate", "dl4ia.tasks.classification_results", "dl4ia.tasks.segmentation_results"],
+    "search": ["dl4ia.search.worker"],
+}
 
 
 def _pipeline(stage: str = "", scheduler: str | None = None) -> "Pipeline":
@@ -21,7 +25,7 @@ def _pipeline(stage: str = "", scheduler: str | None = None) -> "Pipeline":
     if stage in _WORK and not scheduler:
         from dl4ia.execution.local import prepare  # noqa: PLC0415
 
-        prepare(_WORK[stage])
+        prepare(*_WORK[stage])
     from dl4ia.stages import here  # noqa: PLC0415
 
     return here(scheduler)

@@ -87,15 +87,15 @@ def _run_wave(assignments: Sequence[Assignment[Job, Result]], stop: c_byte, on_e
         raise
 
 
-def prepare(work: str) -> None:
-    """Start the process that workers are forked from, unless it runs already; it loads PyTorch and the module `work`.
+def prepare(*work: str) -> None:
+    """Start the process that workers are forked from, unless it runs already; it loads PyTorch and the modules `work`.
 
     That takes seconds of another core: a command that is going to run work can do this first, and load what it needs
     itself meanwhile.
     """
     resource_tracker.ensure_running()  # which unblocks signals where it is the first to start it
     if _forked():
-        modules = ["torch", "torch._dynamo", serve.__module__, work]  # optimizers import torch._dynamo
+        modules = ["torch", "torch._dynamo", serve.__module__, *work]  # optimizers import torch._dynamo
         _PROCESSES.set_forkserver_preload([name for name in modules if name != "__main__"])
         with block_signals(), _import_path_in_environment():
             forkserver.ensure_running()
