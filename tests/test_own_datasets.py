@@ -14,10 +14,12 @@ from dl4ia.base.errors import ConfigError, DataError, UserError
 from dl4ia.data.imageset import ImageSet
 from dl4ia.prediction import predict
 from dl4ia.runs.layout import Layout
+from dl4ia.runs.train import experiments, train_all
 from dl4ia.stages import Pipeline
 from dl4ia.tasks import TASKS, task_of
 from tests.conftest import ROOT
 from tests.folders import COINS, NUMBERS, save, tiles, write_coins, write_numbers
+from tests.runs.inline import Inline
 
 PARAMS = f"""
 data: {{source: auto}}
@@ -64,8 +66,8 @@ def _built_in_tasks_alone():
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory):
-    """A working copy in which all of it has been done."""
+def imported(tmp_path_factory):
+    """A working copy that has the folders as arrays, and their splits."""
     root = tmp_path_factory.mktemp("own")
     write_coins(root / "coins")
     write_numbers(root / "numbers")
@@ -74,6 +76,15 @@ def done(tmp_path_factory):
     pipeline.code()
     pipeline.download()
     pipeline.split()
+    forget()
+    return root
+
+
+@pytest.fixture(scope="module")
+def done(imported):
+    """The same in which all of it has been done."""
+    root = imported
+    pipeline = Pipeline(config.load(root / "params.yaml", root), Layout(root), root / "data")
     pipeline.search("coins-width")
     pipeline.train(["coins-unet", "numbers-cnn"])
     pipeline.evaluate(["coins-unet", "numbers-cnn"])
@@ -209,16 +220,16 @@ def test_another_setting_of_the_dataset_gives_other_data(done, tmp_path):
     assert len(digests) == 5
 
 
-def test_arrays_of_another_size_than_params_yaml_has_now_are_not_trained_on(done, tmp_path):
+def test_arrays_of_another_size_than_params_yaml_has_now_are_not_trained_on(imported, tmp_path):
     for name in ("out/dataset", "out/split"):
-        shutil.copytree(done / name, tmp_path / name)
+        shutil.copytree(imported / name, tmp_path / name)
     (tmp_path / "params.yaml").write_text(PARAMS.replace("size: 16", "size: 32"))
-    pipeline = Pipeline(config.load(tmp_path / "params.yaml", tmp_path), Layout(tmp_path))
+    todo = experiments(config.load(tmp_path / "params.yaml", tmp_path), ["coins-unet"], Layout(tmp_path))
     message = (
         r"coins-train.npz: images of \(1, 16, 16\) .* expected \(1, 32, 32\) .* `dvc repro download-folder` for your"
     )
     with pytest.raises(DataError, match=message):
-        pipeline.train(["coins-unet"])
+        train_all(todo, Inline(), lambda _: None)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from dl4ia import config
 from dl4ia.base.errors import UserError
 from dl4ia.prediction import load_model, predict
 from dl4ia.runs.layout import Layout
+from dl4ia.runs.run_directory import RunDirectory
 from dl4ia.runs.saved_model import SavedModel, champion_folder, save_model
 from dl4ia.runs.train import Experiment, train_all
 from dl4ia.tasks import TASKS
@@ -55,6 +56,7 @@ def test_the_models_in_git_are_the_champions_of_params_yaml(task):
     assert (saved["variant"], saved["task"], saved["seed"]) == (name, task, 0)
     first = Layout(ROOT).result(name).record().runs[0]
     assert first.seed == 0
+    assert RunDirectory(champion_folder(task, ROOT)).config().key == first.key
     assert SavedModel.load(champion_folder(task, ROOT)).name == f"{name}/seed-0"
     size = sum(path.stat().st_size for path in champion_folder(task, ROOT).iterdir())
     assert size < 5 << 20

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from dl4ia import config
+from dl4ia.analysis.searches import search_result
 from dl4ia.runs.layout import Layout
 from tests.conftest import ROOT
 
@@ -30,6 +31,16 @@ def test_committed_results_are_of_all_runs_of_a_clean_commit(path):
     if record.name in variants:
         assert [run.seed for run in record.runs] == list(variants[record.name].settings.seeds)
     assert not [run.git_commit for run in record.runs if run.git_commit.endswith("-dirty")]
+
+
+@pytest.mark.parametrize("name", sorted(experiments().studies))
+def test_committed_studies_are_those_of_params_yaml(name):
+    study, directory = experiments().studies[name], Layout(ROOT).study(name)
+    search = search_result(name, study, directory)
+    assert search is not None
+    assert len(search.trials) >= study.trials
+    complete = directory.table("curves").merge(search.complete[["trial"]])
+    assert {*complete.groupby(["trial", "fold"])["step"].max()} == {study.iterations}
 
 
 def test_committed_results_are_of_the_real_data():

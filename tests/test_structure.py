@@ -62,7 +62,12 @@ def test_a_stage_script_is_short():
 
 
 def test_neither_search_nor_training_has_a_path_to_a_test_set():
-    for name in ("split", "search", "train", "train-searched"):
+    allowed = ("code", "download", "evaluate", "champion", "report")
+    names = [name for name in PIPELINE["stages"] if not name.startswith(allowed)]
+    assert {"split", "split-folder", "search", "search-finals", "train", "train-searched"} <= {*names}
+    for name in names:
+        data = [dependency for dependency in stage(name)["deps"] if dependency.startswith("out/dataset")]
+        assert all(dependency.endswith("-train.npz") for dependency in data)
         assert not any("test" in dependency for dependency in stage(name)["deps"])
         assert all("test" not in str(parameter) for parameter in stage(name)["params"])
     assert any("test" in dependency for dependency in stage("evaluate")["deps"])

@@ -28,7 +28,7 @@ def compare(names: Sequence[str], params: Params, layout: Layout, picture: Path)
     pairs = chosen_pairs(chosen, params)
     if pairs:
         save(overlay(chosen), picture)
-    return pairs_table(chosen[0].task.name, pairs)
+    return pairs_table({chosen[0].task.name: pairs})
 
 
 def _chosen(names: Sequence[str], params: Params, layout: Layout) -> list[Result]:

@@ -11,27 +11,31 @@ from dl4ia.analysis.image_scores import ImageScores, on_the_same_images
 from dl4ia.analysis.tables import results
 from dl4ia.runs.layout import Layout
 
-SEEDS, PATIENTS, IMAGES = 5, 16, 4
-# How many runs, patients and images of each, and the standard deviations of the effects of runs, patients and images.
+SEEDS, PATIENTS = 5, (4,) * 16  # images of each patient
+NINE, FIVE = (4,) * 9, (4,) * 5
+TEST_A = (14, 12, 12, 8, 8, 2, 2, 1, 1)
+# How many runs, images of each patient, and the standard deviations of the effects of runs, patients and images.
 EXPERIMENTS = [
-    pytest.param({"seeds": 3, "patients": 9, "sds": (0.02, 0.05, 0.03)}, id="three-runs"),
-    pytest.param({"seeds": 5, "patients": 5, "sds": (0.02, 0.05, 0.03)}, id="five-patients"),
-    pytest.param({"seeds": 3, "patients": 9, "sds": (0.05, 0.0, 0.01)}, id="runs-differ-alone"),
-    pytest.param({"seeds": 5, "patients": 9, "sds": (0.0, 0.05, 0.03)}, id="images-differ-alone"),
+    pytest.param({"seeds": 3, "patients": NINE, "sds": (0.02, 0.05, 0.03)}, id="three-runs"),
+    pytest.param({"seeds": 5, "patients": FIVE, "sds": (0.02, 0.05, 0.03)}, id="five-patients"),
+    pytest.param({"seeds": 3, "patients": NINE, "sds": (0.05, 0.0, 0.01)}, id="runs-differ-alone"),
+    pytest.param({"seeds": 5, "patients": NINE, "sds": (0.0, 0.05, 0.03)}, id="images-differ-alone"),
+    pytest.param({"seeds": 5, "patients": TEST_A, "sds": (0.003, 0.05, 0.03)}, id="patients-of-test-a"),
+    pytest.param({"seeds": 3, "patients": TEST_A, "sds": (0.02, 0.05, 0.03)}, id="three-runs-on-test-a"),
 ]
 
 
 def experiment(rng, mean=0.8, *, seeds=SEEDS, patients=PATIENTS, sds=(0.02, 0.05, 0.03), images=None):
     """Return the scores of networks of images; a network, a patient and an image have an effect each."""
     images = effects(rng, patients, sds) if images is None else images
-    scores = mean + rng.normal(0, sds[0], (seeds, 1, 1)) + images
-    names = [f"test_{index}" for index in range(patients * IMAGES)]
-    listed = pd.DataFrame(scores.reshape(seeds, -1).T, index=names)
-    return ImageScores(listed, pd.Series(np.repeat(np.arange(patients), IMAGES), index=names), 0)
+    scores = mean + rng.normal(0, sds[0], (seeds, 1)) + images
+    names = [f"test_{index}" for index in range(sum(patients))]
+    listed = pd.DataFrame(scores.T, index=names)
+    return ImageScores(listed, pd.Series(np.repeat(np.arange(len(patients)), patients), index=names), 0)
 
 
 def effects(rng, patients, sds):
-    return rng.normal(0, sds[1], (patients, 1)) + rng.normal(0, sds[2], (patients, IMAGES))
+    return np.repeat(rng.normal(0, sds[1], len(patients)), patients) + rng.normal(0, sds[2], sum(patients))
 
 
 @pytest.mark.parametrize("setup", EXPERIMENTS)
@@ -101,8 +105,17 @@ def test_one_run_has_the_error_of_its_images():
     scores = experiment(np.random.default_rng(4))
     one = mean_score(ImageScores(scores.listed.iloc[:, :1], scores.patients, 0))
     by_patient = scores.listed[0].groupby(scores.patients).mean()
-    assert one.error == pytest.approx(by_patient.std() / np.sqrt(PATIENTS))
-    assert one.freedom == PATIENTS - 1
+    assert one.error == pytest.approx(by_patient.std() / np.sqrt(len(PATIENTS)))
+    assert one.freedom == len(PATIENTS) - 1
+
+
+def test_patients_of_many_images_count_for_more():
+    """Two images of mean 0.5 and one of 0.8: without either patient the means are 0.8 and 0.5, and with both 0.6."""
+    scores = pd.DataFrame({0: [0.4, 0.6, 0.8]}, index=["a", "b", "c"])
+    estimate = mean_score(ImageScores(scores, pd.Series([1, 1, 2], index=scores.index), 0))
+    assert estimate.mean == pytest.approx(0.6)
+    assert estimate.error == pytest.approx(np.sqrt((0.2**2 + 0.1**2) / 2))
+    assert estimate.freedom == pytest.approx(3**2 / (2**2 + 1) - 1)
 
 
 def test_degrees_of_freedom_are_those_of_satterthwaite():

@@ -4,7 +4,7 @@ from dl4ia.analysis.families import compared_pairs, pairs_table
 
 def table(read, params, names):
     results = [read[name] for name in names]
-    return pairs_table("warwick", compared_pairs(results, params, ablations(results, params)))
+    return pairs_table({"warwick": compared_pairs(results, params, ablations(results, params))})
 
 
 def test_variants_that_differ_in_one_setting_are_tested_on_each_test_set(read, copy):

@@ -1,5 +1,7 @@
 """Tests of pairs, against scipy and cases worked by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,21 @@ def test_a_difference_holds_by_the_corrected_p_value_of_enough_runs(read):
         (single,) = family([pair(read[name], read["glands-start"], "test_a")])
         assert single.adjusted_p < 1e-3
         assert not single.holds
+
+
+def with_trained(result, count):
+    runs = [run.model_copy(update={"trained": index < count}) for index, run in enumerate(result.record.runs)]
+    return replace(result, record=result.record.model_copy(update={"runs": runs}))
+
+
+@pytest.mark.parametrize(("count", "enough"), [(2, False), (3, True)])
+def test_a_difference_holds_of_three_runs_at_least(read, count, enough):
+    few = with_trained(read["glands-wide"], count)
+    (compared,) = family([pair(few, read["glands-start"], "test_a")])
+    assert compared.seeds == (count, 5)
+    assert compared.holds == enough
+    (same,) = family([pair(few, read["glands-wide"], "test_a", same_runs=True)])
+    assert (same.seeds, same.same_runs, same.enough) == ((count, count), True, enough)
 
 
 def test_variants_of_which_no_run_trained_are_not_compared(read):

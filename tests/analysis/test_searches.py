@@ -28,8 +28,9 @@ def test_trials_are_counted_by_how_they_ended(copy: Copy) -> None:
     assert (len(search.complete), len(search.pruned), search.failed.tolist(), search.interrupted) == (4, 1, [5], 0)
 
 
-def test_a_trial_that_was_interrupted_has_not_failed(copy: Copy) -> None:
-    params, layout = copy
+def test_a_trial_that_was_interrupted_has_not_failed(copy: Copy, tmp_path: Path) -> None:
+    params, layout = copy[0], Layout(tmp_path)
+    write_studies(layout)
     directory = layout.study("sizes")
     trials = directory.table("trials").astype({"error": object})
     trials.loc[trials["state"] == "failed", "error"] = "interrupted"

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 
@@ -27,10 +29,24 @@ def test_a_truncated_file_is_an_error_that_says_what_to_do(tmp_path, digits, kee
         ImageSet.load(path)
 
 
-def test_pickled_content_is_refused(tmp_path):
-    np.savez(tmp_path / "set.npz", images=np.array([{}], dtype=object))
+class Poison:
+    """Creates a folder when it is read from a pickle."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.folder),)
+
+
+def test_pickled_content_is_refused_unread(tmp_path, digits):
+    digits.save(tmp_path / "set.npz")
+    with np.load(tmp_path / "set.npz") as saved:
+        arrays = {name: saved[name] for name in saved.files}
+    np.savez(tmp_path / "set.npz", **arrays | {"names": np.array([Poison(tmp_path / "read")], dtype=object)})
     with pytest.raises(DataError, match="not a readable image set"):
         ImageSet.load(tmp_path / "set.npz")
+    assert not (tmp_path / "read").exists()
 
 
 def test_a_missing_file_says_which_stage_makes_it(tmp_path):

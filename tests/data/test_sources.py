@@ -279,7 +279,7 @@ def test_files_that_torchvision_brought_are_recognised(mirror, data):
     assert {path.name for path in (data / "mnist").iterdir()} == set(MNIST.digests)
 
 
-@pytest.mark.system
+@pytest.mark.slow
 @pytest.mark.skipif("DL4IA_MIRROR" not in os.environ, reason="needs the published files: set DL4IA_MIRROR")
 def test_the_published_files_become_the_sets_they_are_known_as(tmp_path, data):
     for task in TASKS.values():

@@ -103,6 +103,13 @@ def test_each_image_validates_in_one_fold(train, strategy):
         assert 0.2 < len(split.validation) / len(train) < 0.5
 
 
+@pytest.mark.parametrize("name", sorted(name for name in STRATEGIES if name.startswith("patient")))
+def test_no_patient_is_on_both_sides_of_a_split_by_patient(train, name):
+    for split in STRATEGIES[name](train, FIFTH):
+        assert split.train
+        assert not {*train.groups[list(split.train)]} & {*train.groups[list(split.validation)]}
+
+
 def test_a_patient_is_in_one_fold_alone(train):
     by_patient = [set(train.groups[list(split.validation)]) for split in folds(train, 3, "patient", 0)]
     assert sum(map(len, by_patient)) == len(set.union(*by_patient))

@@ -113,6 +113,17 @@ def test_a_scheduler_that_dies_ends_the_command_in_one_line_and_its_jobs_in_good
 
 
 @pytest.mark.slow
+def test_a_worker_with_other_code_that_joined_later_is_named(no_worker, monkeypatch):
+    no_worker.add_workers(1)
+    executor = DaskCluster(no_worker.address)
+    monkeypatch.setattr(dl4ia.execution.cluster, "_CODE", "edited since")
+    with pytest.raises(
+        RunError, match=r"^worker tcp://.*: it has other code than this command: .*, and start it again"
+    ):
+        executor.run(jobs.process, range(2), ignore)
+
+
+@pytest.mark.slow
 def test_one_gpu_is_taken_by_one_job(no_worker):
     no_worker.add_workers(1, "--resources", "GPU=1")
     no_worker.add_workers(1)
@@ -221,5 +232,5 @@ def test_a_job_that_begins_on_a_worker_that_ends_is_given_to_another_one(monkeyp
     monkeypatch.setattr(dl4ia.execution.cluster, "Queue", lambda _: queue)
     monkeypatch.setattr(dl4ia.execution.cluster, "Event", lambda _: None)
     with nullcontext() if by_command else pytest.raises(Reschedule):
-        _perform("name", 0, b"")
+        _perform("name", 0, b"", dl4ia.execution.cluster._CODE)
     assert len(messages) == sent

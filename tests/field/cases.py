@@ -78,9 +78,10 @@ def tried() -> Fault:
     """Run the tests of all cases."""
     outcomes = Outcomes()
     pytest.main(["-m", "field", "-q", "--no-header", str(ROOT / "tests")], plugins=[outcomes])
-    failed = sorted(source for (source, _), passed in outcomes.passed.items() if not passed)
+    known = {(case.source, case.essence) for case in cases()}
+    failed = sorted(source for source, essence in known if not outcomes.passed.get((source, essence), False))
     note = "; ".join(failed) or "reported by users of such tools: tests/field/README.md"
-    return Fault("field cases", len(outcomes.passed), len(outcomes.passed) - len(failed), 0, note)
+    return Fault("field cases", len(known), len(known) - len(failed), 0, note)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def variant(task: TaskReport, name: str) -> VariantReport:
     return named
 
 
-LOWEST = "the validation loss (3 runs that trained) is lowest at iteration 2,400 of 5,000 and"
+LOWEST = "the smoothed validation loss (3 runs that trained) is lowest at iteration 2,400 of 5,000 and"
 ANNEALED = "falls to the end, together with the learning rate"
 FALLS = "still falls by 9 % over a tenth of the training"
 

@@ -1,5 +1,4 @@
 import json
-import math
 import shutil
 from dataclasses import replace
 
@@ -8,13 +7,15 @@ import pandas as pd
 import pytest
 import torch
 
-from dl4ia.base.errors import RunError, UserError
+from dl4ia.base.errors import DataError, RunError, UserError
 from dl4ia.config import Ensemble
 from dl4ia.data.imageset import ImageSet
+from dl4ia.runs import evaluate
 from dl4ia.runs.evaluate import Job, _parts, evaluate_ensemble, evaluate_variant
 from dl4ia.runs.layout import Layout
 from dl4ia.runs.predictions import mean_log_probability, predictions, trained, views
 from dl4ia.runs.results import ResultDirectory
+from dl4ia.runs.test_evaluations import evaluation_counts
 from dl4ia.runs.train import experiments, train_all
 from dl4ia.tasks import TASKS
 from tests.conftest import shortened, write_data
@@ -34,8 +35,16 @@ def short(params):
     return params.model_copy(update={"variants": variants, "ensembles": {"mean": ensemble}})
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _empty_pictures():
+    """Write pictures without drawing them, which takes most of the time: tests/tasks draws them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluate, "save", lambda _, path: (path.parent.mkdir(parents=True, exist_ok=True), path.touch()))
+        yield
+
+
 @pytest.fixture(scope="module")
-def layout(tmp_path_factory, few_glands, digits, short):
+def layout(tmp_path_factory, few_glands, digits, short, _empty_pictures):
     """A working copy in which they are trained and evaluated."""
     torch.set_num_threads(1)
     layout = write_data(tmp_path_factory.mktemp("copy"), digits, few_glands)
@@ -44,6 +53,12 @@ def layout(tmp_path_factory, few_glands, digits, short):
         evaluate_variant(name, short, layout, Inline())
     evaluate_ensemble("mean", short, layout, Inline())
     return layout
+
+
+@pytest.fixture
+def copy(layout, tmp_path):
+    """A copy of it, to change."""
+    return Layout(shutil.copytree(layout.root, tmp_path / "copy"))
 
 
 def metrics_of(layout, name, seed=0):
@@ -128,11 +143,34 @@ def test_the_record_describes_what_was_trained(layout):
     assert [run.state for run in record.runs] == ["finished", "finished"]
 
 
-def test_a_network_that_predicts_nothing_has_not_trained(layout, short):
-    stuck = [run for run in layout.result("warwick-baseline").record().runs if not run.trained]
-    losses = [metrics_of(layout, "warwick-baseline", run.seed)["train", "loss"] for run in stuck]
-    assert all(loss >= 0.99 * math.log(2) or metrics_of(layout, "warwick-baseline", run.seed)["train", "dice"] == 0
-               for loss, run in zip(losses, stuck, strict=True))  # fmt: skip
+def test_a_network_that_predicts_nothing_has_not_trained(copy, short):
+    dead, _ = experiments(short, ["mnist-fc"], copy)
+    dead.run.write_weights({name: torch.zeros_like(value) for name, value in dead.run.weights().items()})
+    runs = evaluate_variant("mnist-fc", short, copy, Inline()).record().runs
+    assert [run.trained for run in runs] == [False, True]
+
+
+def test_each_evaluation_of_a_test_set_is_recorded(layout):
+    counts = evaluation_counts(layout)
+    assert dict(zip(counts["name"], counts["times"], strict=True)) == dict.fromkeys((*NAMES, "mean"), 1)
+
+
+def test_an_evaluation_that_fails_is_recorded_all_the_same(copy, short):
+    copy.dataset("warwick", "test").unlink()
+    with pytest.raises(DataError):
+        evaluate_variant("warwick-start", short, copy, Inline())
+    assert evaluation_counts(copy).set_index("name")["times"]["warwick-start"] == 2
+
+
+def test_a_run_that_was_trained_otherwise_is_not_evaluated(copy, short):
+    longer = short.variants | {"mnist-fc": shortened(short.variants["mnist-fc"], iterations=21)}
+    with pytest.raises(RunError, match=r"seed 0 was trained with other settings than there are now: run `dvc repro"):
+        evaluate_variant("mnist-fc", short.model_copy(update={"variants": longer}), copy, Inline())
+    split = copy.split("warwick", "random")
+    split.write_text(f"{split.read_text()} ")
+    for evaluated, name in ((evaluate_variant, "warwick-start"), (evaluate_ensemble, "mean")):
+        with pytest.raises(RunError, match="warwick-start, seed 0 was trained with other split than there are now"):
+            evaluated(name, short, copy, Inline())
 
 
 def test_an_ensemble_averages_the_probabilities_of_its_members(layout, short):

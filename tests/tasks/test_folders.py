@@ -1,5 +1,6 @@
 """Folders of one's own images, read into arrays; and what is said of folders that are not as they should be."""
 
+import hashlib
 import shutil
 
 import numpy as np
@@ -9,6 +10,7 @@ import tifffile
 import torch
 from PIL import Image
 
+from dl4ia.analysis.image_scores import image_scores
 from dl4ia.base.errors import DataError
 from dl4ia.data.imageset import ImageSet
 from dl4ia.data.splits import SplitSizes
@@ -299,6 +301,24 @@ def test_scores_have_a_patient_where_groups_are_known(root, groups, known):
     assert measured.metrics["dice"] == 1
     assert ("patient" in measured.images) == known
     assert "grade" not in measured.images
+
+
+def test_of_classes_in_groups_all_images_are_kept_and_a_group_counts_as_one(root):
+    files = sorted(path for path in (root / "numbers").rglob("*") if path.is_file())
+    names = [path.relative_to(root / "numbers").as_posix() for path in files]
+    table = pd.DataFrame({"file": names, "group": [int(hashlib.sha256(path.read_bytes()).hexdigest(), 16) % 12
+                                                   for path in files]})  # fmt: skip
+    table.to_csv(root / "numbers/patients.csv")
+    task = numbers(groups="patients.csv")
+    images, evaluator = task.read(root / "numbers", ("test",)), task.evaluator()
+    wrong = torch.nn.functional.one_hot((torch.from_numpy(images.targets).long() + 1) % 3, 3)
+    measured = evaluator.measure(images, wrong.float().clamp(min=1e-6).log())
+    kept = evaluator.kept(measured.images, test=True).assign(seed=0)
+    assert kept["name"].tolist() == images.names.tolist()
+    scores = image_scores(kept, pd.DataFrame({"seed": [], "count": []}), [0], evaluator, "accuracy")
+    assert scores.count == len(images)
+    assert scores.patients.nunique() == len({*images.groups}) < len(images)
+    assert numbers().evaluator().keeps_mistakes_alone
 
 
 def test_of_few_images_none_is_both_among_the_worst_and_the_best():

@@ -167,7 +167,7 @@ def test_a_damaged_checkpoint_is_reported_and_the_one_before_is_used(tmp_path, h
         assert_same(train(checkpointer), train(None))
     assert checkpointer.resumed_at == int(before.stem)
     (message,) = (record.getMessage() for record in caplog.records)
-    assert message.startswith(f"{newest} is not used")
+    assert message.startswith(f"{newest} cannot be used")
     assert "\n" not in message
     assert not (tmp_path / "evil").exists()
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from dl4ia.analysis.image_scores import ImageScores, on_the_same_images
 from dl4ia.analysis.intervals import Scale, t_interval
 
-_Component = tuple[float, int]  # a variance, and its degrees of freedom
+_Component = tuple[float, float]  # a variance, and its degrees of freedom
 _ZERO = 1e-12  # of scores between 0 and 1: less is rounding
 
 
@@ -86,14 +86,19 @@ def _of_mean(values: NDArray[np.float64]) -> _Component:
 def _images(means: pd.Series, scores: ImageScores, *, rest: float) -> tuple[float, _Component]:
     """Return the mean over all images, those that are not listed at `rest`, and its variance over patients or images.
 
-    Patients have different numbers of images: the variance is that of a ratio, linearised (Cochran, 1977, chapter 6).
+    The variance is that of the jackknife, which leaves out one patient (or image) at a time. Where patients have
+    different numbers n of images, fewer of them decide: (sum n)^2 / sum n^2 are the effective number of clusters
+    (Carter, Schnepel and Steigerwald, "Asymptotic behavior of a t-test robust to cluster heterogeneity", 2017).
     """
     total = float((means.sum() + scores.unlisted * rest) / scores.count)
-    deviations = means.to_numpy(dtype=float) - total
+    sizes, sums = np.ones(len(means)), means.to_numpy(dtype=float)
     if scores.patients is not None:
-        deviations = pd.Series(deviations).groupby(scores.patients.to_numpy()).sum().to_numpy()
-    units = len(deviations) + (scores.unlisted if scores.patients is None else 0)
+        of_patients = means.groupby(scores.patients.loc[means.index].to_numpy())
+        sizes, sums = of_patients.size().to_numpy(dtype=float), of_patients.sum().to_numpy(dtype=float)
+    units = len(sizes) + scores.unlisted
     if units < 2:  # noqa: PLR2004
         return total, (0.0, 0)
-    squares = float((deviations**2).sum()) + (units - len(deviations)) * (rest - total) ** 2
-    return total, (squares * units / (units - 1) / scores.count**2, units - 1)
+    squares = float((((sums - sizes * total) / (scores.count - sizes)) ** 2).sum())
+    squares += scores.unlisted * ((rest - total) / (scores.count - 1)) ** 2
+    effective = scores.count**2 / (float((sizes**2).sum()) + scores.unlisted)
+    return total, (squares * (units - 1) / units, effective - 1)

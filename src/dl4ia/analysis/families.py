@@ -1,6 +1,6 @@
 """Which variants are tested against each other: all pairs of one task and test set are one family."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -60,10 +60,10 @@ def _same_runs(params: Params, name: str, rival: str) -> bool:
     return one is not None and other is not None and one.settings.deciding == other.settings.deciding
 
 
-def pairs_table(task: str, pairs: Sequence[Pair]) -> pd.DataFrame:
-    """Return one row per pair, the content of `results/comparisons.csv` for one task."""
+def pairs_table(of_tasks: Mapping[str, Sequence[Pair]]) -> pd.DataFrame:
+    """Return one row per pair of each task, the content of `results/comparisons.csv`."""
     rows = []
-    for each in pairs:
+    for task, each in ((task, each) for task, pairs in of_tasks.items() for each in pairs):
         verdict = "no difference shown" if each.enough else "too few runs"
         if each.holds:
             verdict = "better" if each.difference > 0 else "worse"

@@ -36,16 +36,17 @@ class ImageScores:
 
 
 def image_scores(
-    images: pd.DataFrame, confusion: pd.DataFrame, seeds: Sequence[int], evaluator: Evaluator
+    images: pd.DataFrame, confusion: pd.DataFrame, seeds: Sequence[int], evaluator: Evaluator, metric: str
 ) -> ImageScores | None:
     """Return the scores of one part by the runs `seeds`; None where there are none.
 
-    `images` and `confusion` are the rows of that part in the tables of `results/<name>/`.
+    `images` and `confusion` are the rows of that part in the tables of `results/<name>/`; `metric` is the headline
+    metric, or another column of `images`.
     """
     images, confusion = (table[table["seed"].isin(seeds)] for table in (images, confusion))
     if images.empty and (confusion.empty or not evaluator.keeps_mistakes_alone):
         return None
-    rows = images.assign(score=evaluator.scores(images))
+    rows = images.assign(score=images[metric] if metric in images else evaluator.scores(images))
     listed = rows.pivot_table(index="name", columns="seed", values="score").reindex(columns=list(seeds)).fillna(1.0)
     patients = rows.groupby("name")["patient"].first().loc[listed.index] if "patient" in rows else None
     count = int(confusion["count"].sum()) // len(seeds) if evaluator.keeps_mistakes_alone else len(listed)

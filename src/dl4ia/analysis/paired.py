@@ -24,10 +24,10 @@ Test = Literal["Wilcoxon", "McNemar"]
 class Pair:
     """The mean score of `name` minus that of `rival` on a part of `images` images.
 
-    `seeds` are how many runs of each trained and count. `low`, `high` and `p` are of the difference over runs and
-    images (`crossed.mean_difference`), and `adjusted_p` is corrected for the family. `enough` says whether each has at
-    least three runs that trained, which an ensemble, as one run, has not. `same_images` says whether both were trained
-    on the same images.
+    `seeds` are how many runs of each trained and count: with `same_runs` those that both have, compared one by one.
+    `low`, `high` and `p` are of the difference over runs and images (`crossed.mean_difference`), and `adjusted_p` is
+    corrected for the family. `enough` says whether each has at least three runs that trained, which an ensemble, as one
+    run, has not. `same_images` says whether both were trained on the same images.
 
     `test_p` is of these very networks and decides nothing, as two runs of one variant often differ by it. `test` is
     Wilcoxon's, of the signed ranks of the differences of images (means over runs), or McNemar's, exact, of images that
@@ -46,6 +46,7 @@ class Pair:
     test: Test
     test_p: float
     enough: bool
+    same_runs: bool = False
     same_images: bool = True
     adjusted_p: float = 1.0
 
@@ -67,19 +68,22 @@ def pair(result: Result, rival: Result, part: str, *, same_runs: bool = False) -
     difference = mean_difference(ours, theirs, same_runs=same_runs)
     low, high = difference.interval("difference")
     mistakes = result.task.evaluator().keeps_mistakes_alone
+    common = len(ours.listed.columns.intersection(theirs.listed.columns)) if same_runs else 0
+    seeds = (common, common) if common else (ours.listed.shape[1], theirs.listed.shape[1])
     return Pair(
         name=result.name,
         rival=rival.name,
         part=part,
         images=ours.count,
-        seeds=(ours.listed.shape[1], theirs.listed.shape[1]),
+        seeds=seeds,
         difference=difference.mean,
         low=low,
         high=high,
         p=difference.p,
         test="McNemar" if mistakes else "Wilcoxon",
         test_p=_mcnemar(result, rival, part) if mistakes else _wilcoxon(ours, theirs),
-        enough=all(len(each.trained) >= _ENOUGH for each in (result, rival)),
+        enough=min(seeds) >= _ENOUGH,
+        same_runs=common > 0,
     )
 
 

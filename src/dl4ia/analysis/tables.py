@@ -77,24 +77,26 @@ class Result:
         """Return a metric of each run that trained."""
         return [float(value) for value in self.by_seed(metric)]
 
-    def image_scores(self, part: str, seeds: Sequence[int] | None = None) -> ImageScores | None:
+    def image_scores(
+        self, part: str, seeds: Sequence[int] | None = None, metric: str | None = None
+    ) -> ImageScores | None:
         """Return the score of each image of a part by the runs that trained, or by `seeds` of them; None without any.
 
-        Of classifiers these are known of test sets alone.
+        Of classifiers these are known of test sets alone. `metric` is that of the task, or another that `images` has.
         """
         evaluator = self.task.evaluator()
         if evaluator.keeps_mistakes_alone and part not in self.task.test_sets:
             return None
         chosen = self.trained if seeds is None else seeds
         images, confusion = (table[table["part"] == part] for table in (self.images, self.confusion))
-        return image_scores(images, confusion, chosen, evaluator) if chosen else None
+        return image_scores(images, confusion, chosen, evaluator, metric or self.task.metric) if chosen else None
 
     def summary(self, metric: str) -> Summary | None:
         """Return the summary of a metric over the runs that trained, with the digits that `results/summary.csv` has.
 
-        The interval of a test score is that of `crossed.mean_score`: it allows for other test images, too. That of
-        other metrics is over runs alone (`intervals.summarize`). An ensemble is one run on purpose, and has an interval
-        over images alone; of other variants there has to be a number of runs.
+        The interval of a test score that is a mean over images is that of `crossed.mean_score`: it allows for other
+        test images, too. That of other metrics is over runs alone (`intervals.summarize`). An ensemble is one run on
+        purpose, and has an interval over images alone; of other variants there has to be a number of runs.
         """
         if metric not in self._summaries:
             self._summaries[metric] = self._summarized(metric)
@@ -104,10 +106,11 @@ class Result:
         summary = summarize(self.values(metric), scale_of(metric))
         if summary is None:
             return None
-        part, _, name = metric.rpartition("_")
         enough = summary.interval or bool(self.record.runs[0].members)
-        is_score = part in self.task.test_sets and name == self.task.metric
-        scores = self.image_scores(part) if enough and is_score else None
+        part = next((each for each in self.task.test_sets if metric.startswith(f"{each}_")), "")
+        name = metric.removeprefix(f"{part}_")
+        is_mean = bool(part) and (name == self.task.metric or name in self.images)
+        scores = self.image_scores(part, metric=name) if enough and is_mean else None
         low, high = (summary.low, summary.high) if scores is None else mean_score(scores).interval("share")
         mean, low, high = (float(f"{value:{DIGITS}}") for value in (summary.mean, low, high))
         sd = None if summary.sd is None else float(f"{summary.sd:{DIGITS}}")

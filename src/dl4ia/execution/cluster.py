@@ -37,6 +37,16 @@ _ENDING = (Status.closing, Status.closed)  # of a worker, which then may get no 
 _GPU = "GPU"  # the resource that a worker with a GPU is started with, by convention of Dask's users
 
 
+def _digest() -> str:
+    code, package = hashlib.sha256(), Path(dl4ia.__file__).parent
+    for path in sorted(package.rglob("*.py")):
+        code.update(f"{path.relative_to(package)}\n".encode() + path.read_bytes())
+    return code.hexdigest()
+
+
+_CODE = _digest()  # of this process: what is edited later is not loaded again
+
+
 class _Kind(Enum):
     """What a worker sends: something that its job emitted, and how that ended."""
 
@@ -112,7 +122,7 @@ class DaskCluster:
 
     def _check_copies(self, seen: Path) -> None:
         """Raise RunError if a worker has other code, or does not see the file of this command."""
-        ours = _Copy(sees_file=True, code=_digest())
+        ours = _Copy(sees_file=True, code=_CODE)
         for worker, theirs in self._client.run(_copy, seen, on_error="return").items():
             if theirs != ours:
                 raise RunError(f"worker {worker}: {_difference(theirs)}, and start it again")
@@ -169,14 +179,7 @@ class _Copy:
 
 
 def _copy(seen: Path) -> _Copy:
-    return _Copy(seen.exists(), _digest())
-
-
-def _digest() -> str:
-    code, package = hashlib.sha256(), Path(dl4ia.__file__).parent
-    for path in sorted(package.rglob("*.py")):
-        code.update(f"{path.relative_to(package)}\n".encode() + path.read_bytes())
-    return code.hexdigest()
+    return _Copy(seen.exists(), _CODE)
 
 
 def _difference(theirs: _Copy | Exception) -> str:
@@ -198,7 +201,7 @@ class _Tasks(Generic[Result]):
         self.faults: list[BaseException] = []
         self._asked = self._stop_sent = self._unheard = False
         self._waiting = {
-            number: client.submit(_perform, name, number, job, key=f"{name}-{number}", resources=resources)
+            number: client.submit(_perform, name, number, job, _CODE, key=f"{name}-{number}", resources=resources)
             for number, job in enumerate(packed)
         }
 
@@ -261,8 +264,8 @@ def _lost(error: BaseException) -> RunError:
     return RunError(f"a worker could not run its job ({type(error).__name__}: {error}): see its messages")
 
 
-def _perform(name: str, number: int, packed: bytes) -> None:
-    """Run a job on a worker; send each event it emits, and then how it ended."""
+def _perform(name: str, number: int, packed: bytes, code: str) -> None:
+    """Run a job on a worker; send each event it emits, and then how it ended: RunError if its code is not `code`."""
     queue, stop = Queue(name), _Stop(Event(name))
 
     def message(kind: _Kind, content: object = None) -> tuple[int, str, bytes]:
@@ -276,6 +279,9 @@ def _perform(name: str, number: int, packed: bytes) -> None:
             raise Reschedule
         set_up_torch(1)
         try:
+            if code != _CODE:  # it joined after the command had looked at all workers
+                reason = _difference(_Copy(sees_file=True, code=_CODE))
+                raise RunError(f"worker {get_worker().address}: {reason}, and start it again")  # noqa: TRY301
             work, job = pickle.loads(packed)  # noqa: S301 (our own)
             context = Context(lambda value: queue.put(message(_Kind.EVENT, value)), stop.asked)
             ended = message(_Kind.DONE, work(job, context))

@@ -33,4 +33,4 @@ def watched_units(network: nn.Module) -> Iterator[dict[str, Tensor]]:
 def dead_share(largest: dict[str, Tensor]) -> float:
     """Return the share of the watched units that were never above 0; 0 for a network without ReLUs."""
     values = torch.cat([*largest.values()]) if largest else torch.ones(1)
-    return float((values <= 0).double().mean())
+    return float((values.cpu() <= 0).double().mean())

@@ -117,6 +117,15 @@ class Provenance:
 
 
 @dataclass(frozen=True)
+class Extent:
+    """How many variants there are, runs of these, and ensembles."""
+
+    variants: int
+    runs: int
+    ensembles: int
+
+
+@dataclass(frozen=True)
 class Report:
     """The whole report; `not_run` are the variants, ensembles and studies of params.yaml without results.
 
@@ -134,6 +143,13 @@ class Report:
     summary: pd.DataFrame
     tables: dict[str, pd.DataFrame]
     evaluations: pd.DataFrame
+
+    @property
+    def extent(self) -> Extent:
+        """How much there is."""
+        ensembles = self.runs["members"] != ""
+        single = self.runs["variant"][~ensembles]
+        return Extent(single.nunique(), len(single), int(ensembles.sum()))
 
 
 def collect(params: Params, layout: Layout, notice: str = "") -> Report:
@@ -173,8 +189,8 @@ def collect(params: Params, layout: Layout, notice: str = "") -> Report:
 def _tables(read: Sequence[Result], tasks: Sequence[TaskReport], params: Params) -> dict[str, pd.DataFrame]:
     """Return the tables of results/ that say what results mean, by name."""
     return {
-        "comparisons": pd.concat(pairs_table(each.task.name, each.pairs) for each in tasks),
-        "ablation": pd.concat(pairs_table(each.task.name, each.questions.ablation) for each in tasks),
+        "comparisons": pairs_table({each.task.name: each.pairs for each in tasks}),
+        "ablation": pairs_table({each.task.name: each.questions.ablation for each in tasks}),
         "generalisation": splits_table([each for task in tasks for each in task.questions.splits]),
         "starting": starting_table([each for task in tasks for each in task.questions.starts]),
         "challenge": challenge_table(read, params),
@@ -253,5 +269,5 @@ def _gaps(read: Sequence[Result], params: Params, pairs: Sequence[Ablation]) -> 
 
 def _provenance(runs: pd.DataFrame) -> Provenance:
     threads = runs["threads"].map(lambda count: f"{count} thread{'s' if count > 1 else ''} per run")
-    machines = runs["device"] + " (" + runs["machine"] + "), " + threads
+    machines = runs["device"].astype(str) + " (" + runs["machine"].astype(str) + "), " + threads.astype(str)
     return Provenance(*(dict(Counter(column)) for column in (runs["git_commit"], runs["versions"], machines)))

@@ -69,7 +69,7 @@ def best(each: "Best", task: "TaskReport") -> str:
     metric = names.score(task.task.metric)
     alike = [each.name, *each.twins]
     have = "whose runs are the same, have" if each.twins else "has"
-    candidates = f"{each.candidates} variants validated on {sentences.strategy(each.strategy)}"
+    candidates = f"{each.candidates} variants (ensembles apart) validated on {sentences.strategy(each.strategy)}"
     text = (
         f"of the {candidates} of which at least half of the runs trained, {formats.joined(alike)}"
         f"{', ' if each.twins else ' '}{have} the highest mean validation {metric}, {each.validation.mean:.3f}"
@@ -93,8 +93,8 @@ def _patients(task: "TaskReport") -> list[str]:
             comparisons.append(
                 f"{task.task.title}: {first.name} scores {first.validation.mean:.3f} in validation on "
                 f"{sentences.strategy(first.strategy)}, and {second.name}, which differs in nothing else, "
-                f"{second.validation.mean:.3f} on {sentences.strategy(second.strategy)}; on the test set they score "
-                f"{first.test.mean:.3f} and {second.test.mean:.3f}."
+                f"{second.validation.mean:.3f} on {sentences.strategy(second.strategy)}; on "
+                f"{names.part(task.task.test_sets[0])} they score {first.test.mean:.3f} and {second.test.mean:.3f}."
             )
     return comparisons
 

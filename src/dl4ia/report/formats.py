@@ -11,6 +11,7 @@ from dl4ia.config import Choices, Range
 from dl4ia.report import names
 
 NONE = "–"
+_MOST_DIGITS = 6  # behind the point
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -25,8 +26,8 @@ def signed(value: float) -> str:
 
 
 def mean_sd(mean: float | None, sd: float | None, digits: int = 3) -> str:
-    """Return `mean ± sd`, or the mean alone where there is one value; with a digit more where the sd would be 0."""
-    if sd and float(f"{sd:.{digits}f}") == 0:
+    """Return `mean ± sd`, or the mean alone where there is one value; with more digits where the sd would be 0."""
+    while sd and digits < _MOST_DIGITS and float(f"{sd:.{digits}f}") == 0:
         digits += 1
     deviation = number(sd, digits)
     return number(mean, digits) + ("" if deviation == NONE else f" ± {deviation}")
@@ -35,10 +36,13 @@ def mean_sd(mean: float | None, sd: float | None, digits: int = 3) -> str:
 def bounds(count: int, low: float | None, high: float | None, digits: int = 3) -> str:
     """Return the interval in brackets; for few values the smallest and the largest.
 
-    For one value nothing, unless there is an interval: an ensemble has one, over images.
+    For one value nothing, unless there is an interval: an ensemble has one, over images. There are more digits where
+    two bounds that differ would read the same.
     """
     if count == 0 or (count == 1 and low == high):
         return "one run" if count else NONE
+    while low != high and digits < _MOST_DIGITS and number(low, digits) == number(high, digits):
+        digits += 1
     return _between(count, number(low, digits), number(high, digits))
 
 
@@ -84,6 +88,12 @@ def tested(value: Pair | None) -> str:
     return f"**{text}**" if value.holds else text
 
 
+def runs(value: Pair) -> str:
+    """Return how many runs of each variant are compared."""
+    first, second = value.seeds
+    return f"the same {first}" if value.same_runs else f"{first} and {second}"
+
+
 def p_value(value: Pair | None) -> str:
     """Return the corrected p value of a test of enough runs."""
     if value is None or not value.enough:
@@ -120,6 +130,11 @@ def percent(value: float) -> str:
 def capital(text: str) -> str:
     """Return a text with its first letter as a capital, and the others as they are."""
     return text[:1].upper() + text[1:]
+
+
+def of_kind(kind: str, pictures: Sequence[str]) -> list[str]:
+    """Return the pictures (file names) of one kind, such as `edges`."""
+    return [name for name in pictures if name.startswith(kind)]
 
 
 def joined(items: Sequence[str]) -> str:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dl4ia.analysis.intervals import proportion
 from dl4ia.analysis.reproduction import Agreement
 from dl4ia.report import formats, names, sentences
 
@@ -84,13 +83,11 @@ def _trained(task: "TaskReport") -> Headline | None:
     count = total - sum(variant.trained.count for variant in variants)
     if not count:
         return None
-    share = proportion(count, total)
-    bounds = f"{formats.percent(count / total)} [{formats.percent(share.low)}, {formats.percent(share.high)}]"
     where = sum(variant.trained.count < variant.trained.of for variant in variants)
     return Headline(
         f"{count} of {total}",
-        f"{task.task.title}: runs that did not train, {bounds}, in {formats.counted(where, 'variant')}; their scores "
-        "are in no mean.",
+        f"{task.task.title}: runs that did not train, of {formats.counted(where, 'variant')}; their scores are in no "
+        "mean.",
     )
 
 
@@ -100,9 +97,8 @@ def _patients(task: "TaskReport") -> Headline | None:
     for pair in task.ablations:
         first, second = gaps.get(pair.rival), gaps.get(pair.name)
         if pair.setting == "split.strategy" and first is not None and second is not None:
-            drop = first.validation.mean - second.validation.mean
             return Headline(
-                formats.signed(-drop),
+                formats.signed(second.of_runs.mean - first.of_runs.mean),
                 f"{task.task.title}: validation minus test score is {formats.signed_summary(first.of_runs)} on "
                 f"{sentences.strategy(first.strategy)}, {formats.signed_summary(second.of_runs)} on "
                 f"{sentences.strategy(second.strategy)} ({first.name}, {second.name}).",

@@ -41,7 +41,7 @@ TERMS = (
     ),
     (
         "**Best**: by the mean validation score, among variants with the same training and validation images of which"
-        " at least half of the runs trained. Test sets decide nothing."
+        " at least half of the runs trained, ensembles apart. Test sets decide nothing."
     ),
     (
         "**Reproduced**: a reported value, which is of one run, is near the mean over runs here (a score within "
@@ -49,23 +49,24 @@ TERMS = (
         "in the 95 % prediction interval for one more."
     ),
     (
-        "**Intervals** of test scores and of their differences allow for other seeds and for other test images, those "
-        "of one patient together: Student's t, with the variance between the means of runs plus that between patients "
-        "(two-way clustering), and Satterthwaite's degrees of freedom. Other intervals are of the mean over seeds "
-        "alone."
+        "**Intervals** of accuracy and Dice, also at edges, on a test set, and of their differences, allow for other "
+        "seeds and for other test images, those of one patient together: Student's t, with the variance between the "
+        "means of runs plus that between patients (two-way clustering; the jackknife over patients), and "
+        "Satterthwaite's degrees of freedom. Other intervals, as of losses, of scores pooled over all pixels and of "
+        "validation scores, are of the mean over seeds alone."
     ),
     (
         "**p** is of the difference being 0, by the same statistic as its interval, corrected by Holm's method: the "
-        "probability that any pair of one table and test set is called better by chance alone is at most 5 %. What the "
-        "tests that are usual for two given networks say (Wilcoxon's of images, McNemar's) is in "
-        "`results/comparisons.csv`; they tell two runs of the same variant apart, and decide nothing here."
+        "probability that any pair of one table and test set is called better by chance alone is at most 5 %. The "
+        "usual tests of two given networks (Wilcoxon's over images, McNemar's) are in `results/comparisons.csv`; they "
+        "tell two runs of the same variant apart, and decide nothing here."
     ),
     (
         "**Over-fitted**: the validation loss rises while the training loss falls. **Unstable**: both rise, or the "
         "training loss where no images validate. **Not converged**: the loss still falls clearly at the end, or a run "
         "left chance level in the last third. **Annealed**: it falls together with the learning rate, which the "
-        "schedule lowers to the end; that says nothing about a longer training. **Converged**: none of these. No "
-        "verdict is given on variants of which no run trained."
+        "schedule lowers to the end; that says nothing about a longer training. **Converged**: none of these. All are "
+        "of the mean curve of the runs that trained, smoothed by a moving average over the last tenth of the training."
     ),
     (
         "**Loss**: cross-entropy, Equation 1 of the report, without penalty. Equation 2 adds λ times the sum of the "

@@ -41,9 +41,8 @@ def convergence(value: Convergence) -> str:
     if value.best_step is None:
         moved = _moved(value)
         return f"{formats.capital(value.verdict)}: the training loss ({runs} that trained) {moved}; no images validate."
-    lowest = (
-        f"the validation loss ({runs} that trained) is lowest at iteration {value.best_step:,} of {value.last_step:,}"
-    )
+    place = f"iteration {value.best_step:,} of {value.last_step:,}"
+    lowest = f"the smoothed validation loss ({runs} that trained) is lowest at {place}"
     match value.verdict:
         case Verdict.OVER_FITTED | Verdict.UNSTABLE | Verdict.VALIDATION_ROSE:
             change = f"ends {formats.percent(value.validation_rise)} higher"
@@ -74,8 +73,9 @@ def _moved(value: Convergence) -> str:
 def starts(variant: VariantReport) -> list[str]:
     """Return when runs left chance level, and which had not at the end, fell back to it, or diverged."""
     trained = [start for start in variant.starts if start.seed in variant.result.trained and start.left_at is not None]
-    others = [start for start in variant.starts if start.seed not in variant.result.trained]
     diverged = {run.seed: run for run in variant.result.record.runs if run.state == "diverged"}
+    ended = {*variant.result.trained, *diverged}
+    others = [start for start in variant.starts if start.seed not in ended]
     steps = [start.left_at for start in trained if start.left_at is not None]
     sentences = []
     known = any(start.left_at != start.first_step for start in trained)  # or it was before the first point
@@ -83,7 +83,7 @@ def starts(variant: VariantReport) -> list[str]:
         span = f"{min(steps):,}" if min(steps) == max(steps) else f"{min(steps):,} to {max(steps):,}"
         sentences.append(f"Runs that trained left chance level after {span} iterations.")
     for fell_back, words in ((False, "had not left chance level"), (True, "fell back to chance level")):
-        seeds = [str(each.seed) for each in others if each.fell_back == fell_back and each.seed not in diverged]
+        seeds = [str(each.seed) for each in others if each.fell_back == fell_back]
         if seeds:
             last = f" after {others[0].last_step:,} iterations" if not fell_back else ""
             sentences.append(f"{'Seed' if len(seeds) == 1 else 'Seeds'} {formats.joined(seeds)} {words}{last}.")

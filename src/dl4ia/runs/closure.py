@@ -27,8 +27,11 @@ class Sources:
             path = self.path(module)
             assert path is not None
             digest.update(f"{module} {_digest(path)}\n".encode())
-        version = digest.hexdigest()[:32]
-        return self._equivalent.get(version, version)
+        version, seen = digest.hexdigest()[:32], set[str]()
+        while version in self._equivalent and version not in seen:  # the same as one that is the same as an earlier one
+            seen.add(version)
+            version = self._equivalent[version]
+        return version
 
     def closure(self, entries: Iterable[str], *, left_out: Collection[str] | None = None) -> set[str]:
         """Return the modules of the package that `entries` import, directly or not, and `entries` themselves.
@@ -87,9 +90,18 @@ def _imported_modules(root: Path, module: str, left_out: frozenset[str] | None) 
         names = [alias.name for alias in node.names]
         if isinstance(node, ast.Import):
             imported += (name for name in names if _is_inside(root, name))
-        elif node.module and _is_inside(root, node.module):
-            imported += (_definer(root, node.module, name) for name in names)
+        elif _is_inside(root, source := _imported_from(node, module, path)):
+            imported += (_definer(root, source, name) for name in names)
     return tuple(imported)
+
+
+def _imported_from(node: ast.ImportFrom, module: str, path: Path) -> str:
+    """Return the full name of what `node`, in `module`, imports from; dots are for packages above."""
+    if not node.level:
+        return node.module or ""
+    above = module.split(".")[: None if path.name == "__init__.py" else -1]
+    above = above[: len(above) - node.level + 1]
+    return ".".join([*above, *filter(None, [node.module])])
 
 
 def _is_inside(root: Path, module: str) -> bool:
@@ -105,8 +117,8 @@ def _definer(root: Path, module: str, name: str) -> str:
         return module
     for node in _imports(_source(path), None):
         for alias in node.names:
-            if isinstance(node, ast.ImportFrom) and node.module and name in (alias.name, alias.asname):
-                return _definer(root, node.module, alias.name)
+            if isinstance(node, ast.ImportFrom) and name in (alias.name, alias.asname):
+                return _definer(root, _imported_from(node, module, path), alias.name)
     return module
 
 
@@ -133,12 +145,17 @@ def _import_statements(node: ast.AST, left_out: frozenset[str] | None) -> Iterat
         elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
             if left_out is not None and child.name not in left_out:
                 yield from _import_statements(child, left_out)
-        elif not _is_for_type_checkers(child):
+        elif isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING":
+            for statement in child.orelse:  # what is not for type checkers
+                yield from _import_statements(ast.Module([statement], []), left_out)
+        else:
             yield from _import_statements(child, left_out)
 
 
-def _is_for_type_checkers(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+def forget_sources() -> None:
+    """Read all sources again from now on: they may have been edited since."""
+    for function in (read_equivalent, _path, _imported_modules, _source, _tree, _imports, _digest, _computed):
+        function.cache_clear()
 
 
 @cache
@@ -166,10 +183,16 @@ def _canonical(node: Any) -> Any:  # noqa: ANN401 (any part of a syntax tree)
         return [_canonical(each) for each in node if not _is_docstring(each)]
     if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
         return ["Raise", _canonical(node.exc.func)]
+    if isinstance(node, ast.JoinedStr):  # some versions of Python end it with an empty string
+        return ["JoinedStr", {"values": [_canonical(each) for each in node.values if not _is_empty(each)]}]
     if isinstance(node, ast.AST):
         fields = {name: value for name, value in ast.iter_fields(node) if value not in (None, [])}
         return [type(node).__name__, {name: _canonical(value) for name, value in fields.items()}]
     return node if isinstance(node, str | int | float | bool) else repr(node)
+
+
+def _is_empty(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value == ""
 
 
 def _is_docstring(node: Any) -> bool:  # noqa: ANN401

@@ -22,7 +22,7 @@ from dl4ia.runs.predictions import mean_log_probability, predictions
 from dl4ia.runs.results import Metrics, ResultDirectory, RunRecord, VariantRecord, left_chance_level
 from dl4ia.runs.schemas import RunStatus
 from dl4ia.runs.test_evaluations import record_evaluation
-from dl4ia.runs.train import Experiment, experiments
+from dl4ia.runs.train import Experiment, Inputs, experiments, trained_on
 from dl4ia.tasks import Task, task_of
 from dl4ia.tasks.figures import confusion, save
 
@@ -75,13 +75,14 @@ def evaluate_variant(
 ) -> ResultDirectory:
     """Evaluate every finished run of a variant, and write its results; runs that diverged have no metrics.
 
-    Raises RunError unless every run has ended.
+    Raises RunError unless every run has ended, and was trained by the settings and on the images that there are now.
     """
     variant, todo = params.variant(name), experiments(params, [name], layout)
+    _check_inputs(todo)
     finished = [each for each in todo if _ended(each).state == "finished"]
     jobs = [Job(name, (each,), variant.test_time, _separation(variant), each.seed) for each in finished]
-    evaluated = _evaluate_all(jobs, executor, observe)
     record_evaluation(layout, name, [each.run.config().key for each in finished], variant.test_time)
+    evaluated = _evaluate_all(jobs, executor, observe)
     task = task_of(variant.task)
     records = []
     for each in todo:
@@ -96,16 +97,17 @@ def evaluate_ensemble(
 ) -> ResultDirectory:
     """Evaluate the mean probability of all finished runs of the members, and write the results.
 
-    Raises RunError if a run is missing or has not ended, or if none has finished.
+    Raises RunError if a run is missing, has not ended or was trained otherwise than now, or if none has finished.
     """
     ensemble = params.ensemble(name)
     todo = experiments(params, ensemble.members, layout)
+    _check_inputs(todo)
     finished = tuple(each for each in todo if _ended(each).state == "finished")
     if not finished:
         raise RunError(f"params.yaml: ensembles.{name}: no run of {', '.join(ensemble.members)} has finished")
     job = Job(name, finished, ensemble.test_time, _separation(ensemble), 0)
-    evaluated = _evaluate_all([job], executor, observe)
     record_evaluation(layout, name, [each.run.config().key for each in finished], ensemble.test_time)
+    evaluated = _evaluate_all([job], executor, observe)
     trained = left_chance_level(evaluated[0].metrics, task_of(ensemble.task))
     of_first = RunRecord.of(0, finished[0].run.config().key, _ended(finished[0]), trained=trained)
     seconds = sum(_ended(each).seconds for each in finished)
@@ -196,13 +198,31 @@ def _joined(tables: Sequence[pd.DataFrame], seed: int) -> pd.DataFrame:
     return table[["seed", "part", *table.columns.drop(["seed", "part"])]]
 
 
+def _check_inputs(todo: Sequence[Experiment]) -> None:
+    """Raise RunError for a run that has ended and was trained by other settings, or on other images, than now."""
+    for each in todo:
+        _ended(each)
+    now = {name: _inputs(each) for name, each in {each.name: each for each in todo}.items()}
+    for each in todo:
+        config, inputs = each.run.config(), now[each.name]
+        known = {"settings": config.settings == inputs.settings, "training images": config.data == inputs.data,
+                 "split": config.split == inputs.split}  # fmt: skip
+        if other := [what for what, same in known.items() if not same]:
+            state = f"{each.name}, seed {each.seed} was trained with other {' and '.join(other)} than there are now"
+            raise RunError(f"{each.run.path}: {state}: run `{each.command}`")
+
+
+def _inputs(experiment: Experiment) -> Inputs:
+    experiment.data()  # which says what to do where it is missing
+    return trained_on(experiment.variant, experiment.layout)
+
+
 def _ended(experiment: Experiment) -> RunStatus:
     """Return the status of a run; raises RunError unless it has ended."""
     status = experiment.run.status()
     if not status.ended:
-        command = experiment.variant.training_command(experiment.name)
         state = f"{experiment.name}, seed {experiment.seed} is {status.state}"
-        raise RunError(f"{experiment.run.path}: {state}: run `{command}`")
+        raise RunError(f"{experiment.run.path}: {state}: run `{experiment.command}`")
     return status
 
 

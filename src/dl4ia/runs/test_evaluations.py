@@ -19,7 +19,10 @@ _COLUMNS = ["time", "name", "runs", "key", "git_commit"]
 
 
 def record_evaluation(layout: Layout, name: str, run_keys: Sequence[str], test_time: str) -> None:
-    """Add a line for a variant or ensemble, just evaluated on the test sets, of the runs with these keys."""
+    """Add a line for a variant or ensemble that is about to be evaluated on the test sets, of the runs with these keys.
+
+    It is there before a test score can be seen, also of an evaluation that fails or is interrupted.
+    """
     key = hashlib.sha256(" ".join([*run_keys, test_time]).encode()).hexdigest()[:16]
     time = datetime.now(UTC).isoformat(timespec="seconds")
     line = f"{time},{name},{len(run_keys)},{key},{git_commit()}\n"

@@ -210,15 +210,30 @@ class _Reporter(Callback):
 
 def _config(experiment: Experiment, standardizer: Standardizer, code: str) -> RunConfig:
     """Return all that decides the run, and nothing else."""
-    layout, variant = experiment.layout, experiment.variant
+    inputs = trained_on(experiment.variant, experiment.layout)
     mean, std = standardizer.mean, standardizer.std
     return RunConfig(
         variant=experiment.name,
-        task=variant.task,
+        task=experiment.variant.task,
         seed=experiment.seed,
-        settings=variant.settings.deciding,
+        settings=inputs.settings,
         standardization=None if mean is None or std is None else Standardization(mean=list(mean), std=list(std)),
-        data=atomic_files.digest(layout.dataset(variant.task, "train")),
-        split=atomic_files.digest(layout.split(variant.task, variant.settings.split.strategy)),
+        data=inputs.data,
+        split=inputs.split,
         code=code,
     )
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the runs of a variant are trained by and on, as `RunConfig` has it."""
+
+    settings: dict[str, object]
+    data: str
+    split: str
+
+
+def trained_on(variant: Variant, layout: Layout) -> Inputs:
+    """Return what runs of a variant that are trained now have as inputs."""
+    data, split = layout.dataset(variant.task, "train"), layout.split(variant.task, variant.settings.split.strategy)
+    return Inputs(variant.settings.deciding, atomic_files.digest(data), atomic_files.digest(split))

@@ -45,12 +45,14 @@ class Checkpointer(Callback):
         """Restore the newest readable checkpoint, if there is one."""
         self._next = time.perf_counter() + _SECONDS
         fresh = copy.deepcopy(training.state_dict())
-        for path in self._paths():
+        paths = self._paths()
+        for path in paths:
             try:
                 training.load_state_dict(_read(path))
             except _UNREADABLE as error:
                 reason = " ".join(str(error).split())[:200]
-                logging.getLogger(__name__).warning("%s is not used (%s): the one before it is", path, reason)
+                instead = "the training starts anew" if path == paths[-1] else "the one before it is used"
+                logging.getLogger(__name__).warning("%s cannot be used (%s): %s", path, reason, instead)
                 training.load_state_dict(fresh)
             else:
                 return

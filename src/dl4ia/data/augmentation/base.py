@@ -32,11 +32,11 @@ def is_dense(targets: Tensor) -> bool:
 
 
 def sent(drawn: Tensor, device: torch.device) -> Tensor:
-    """Return what was drawn on the CPU on a device, without waiting for what a GPU still has to do.
+    """Return what was drawn on the CPU on a device, without waiting for what a CUDA device still has to do.
 
-    Of memory that is not pinned that is safe: it has been read when the call returns.
+    Of memory that is not pinned that is safe there: it has been read when the call returns. On Apple's GPUs it is not.
     """
-    return drawn.to(device, non_blocking=True)
+    return drawn.to(device, non_blocking=device.type == "cuda")
 
 
 def symmetric_uniform(rows: int, count: int, generator: torch.Generator) -> Tensor:

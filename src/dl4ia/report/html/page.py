@@ -43,6 +43,7 @@ def page(
         key_variants=key_variants,
         galleries={task.task.name: gallery(pictures[task.task.name], figures, task.task) for task in report.tasks},
         previews={task.task.name: _preview(pictures[task.task.name], figures) for task in report.tasks},
+        pictures=pictures,
         study_pictures=study_pictures,
         figure=functools.partial(_picture, figures),
         style=Markup(_text("style.css")),  # noqa: S704 (of our own)

@@ -1,6 +1,7 @@
 """One figure for each question that a group of experiments answers."""
 
 from collections.abc import Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,7 +30,7 @@ def splits(variants: Sequence[RepeatedSplits], test: str, score: str) -> Figure:
     """
     figure = Figure(figsize=(10, 4.4))
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.1])
-    for place, (each, colour, marker) in enumerate(zip(variants, _COLOURS, _MARKERS, strict=False)):
+    for place, (each, colour, marker) in enumerate(zip(variants, cycle(_COLOURS), cycle(_MARKERS), strict=False)):
         part = next(name for name in each.gaps if name.startswith("test"))
         left.plot(each.gaps["validation"], each.gaps[part], marker, color=colour, alpha=0.7, label=each.name)
         gaps = each.gaps["gap"].to_numpy()
@@ -64,7 +65,7 @@ def starts(variants: Sequence[Starting]) -> Figure:
     figure = Figure(figsize=(10, 4.6))
     left, right = figure.subplots(1, 2, width_ratios=[1.2, 1])
     last_step = max(each.last_step for each in variants)
-    for place, (each, colour, marker) in enumerate(zip(variants, _COLOURS, _MARKERS, strict=False)):
+    for place, (each, colour, marker) in enumerate(zip(variants, cycle(_COLOURS), cycle(_MARKERS), strict=False)):
         steps = np.unique([0, *each.left_chance_level, last_step])
         label = f"{each.name}: {each.trained.count} of {each.trained.of}"
         left.step(
@@ -110,13 +111,14 @@ def ablation(pairs: Sequence[Pair], parts: Sequence[str], score: str) -> Figure:
         for index, each in enumerate([pair for pair in pairs if pair.part == part]):
             axes.errorbar(
                 each.difference, variants.index(each.name) + offset, fmt=marker, color=colour, capsize=3,
-                xerr=[[each.difference - each.low], [each.high - each.difference]],
+                xerr=[[each.difference - each.low], [each.high - each.difference]] if each.enough else None,
                 fillstyle="full" if each.holds else "none", label=names.part(part) if index == 0 else None,
             )  # fmt: skip
     axes.axvline(0, color=GRAY, linewidth=1)
     axes.set_yticks(range(len(variants)), variants)
     axes.set_ylim(len(variants) - 0.5, -0.5)
-    axes.set_xlabel(f"difference of the mean {score} from {pairs[0].rival}; filled: significant")
+    key = "filled: significant; without interval: too few runs"
+    axes.set_xlabel(f"difference of the mean {score} from {pairs[0].rival}\n{key}")
     axes.grid(visible=True)
     axes.legend(loc="best")
     figure.suptitle("What each ingredient is worth")

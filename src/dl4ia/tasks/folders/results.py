@@ -1,6 +1,7 @@
 """The evaluation of datasets of one's own: measured as any other, drawn with whatever channels they have."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -60,3 +61,19 @@ class ClassEvaluator(ClassificationEvaluator):
     def draw_examples(self, examples: Examples, title: str) -> Figure:
         """Draw misclassified images with actual class, prediction and confidence."""
         return mistakes(examples, self.classes, title)
+
+
+@dataclass(frozen=True)
+class GroupedClassEvaluator(ClassEvaluator):
+    """The same of images in groups: all of them are kept, each with its group, which intervals allow for."""
+
+    keeps_mistakes_alone: ClassVar[bool] = False
+
+    def measure(self, images: ImageSet, log_probabilities: Tensor, *, separation: float | None = None) -> Measured:
+        """Return metrics as of any classes, and the group of each image as its patient."""
+        measured = super().measure(images, log_probabilities, separation=separation)
+        return Measured(measured.metrics, measured.images.assign(patient=images.groups), measured.calibration)
+
+    def kept(self, images: pd.DataFrame, *, test: bool) -> pd.DataFrame:  # noqa: ARG002 (training images have groups, too)
+        """Return all images."""
+        return images

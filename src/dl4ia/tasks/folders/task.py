@@ -76,6 +76,6 @@ class ClassTask(FolderTask, Classification):
 
     def evaluator(self) -> "Evaluator":
         """Return the evaluation of classes."""
-        from dl4ia.tasks.folders.results import ClassEvaluator  # noqa: PLC0415
+        from dl4ia.tasks.folders.results import ClassEvaluator, GroupedClassEvaluator  # noqa: PLC0415
 
-        return ClassEvaluator(self.classes)
+        return (GroupedClassEvaluator if self.dataset.groups else ClassEvaluator)(self.classes)
