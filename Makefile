@@ -126,6 +126,8 @@ evaluate@%:
 
 continue: setup ## the same where only the committed text is: compute what that lacks, and nothing else
 	dvc repro split split-folder
+	@! grep -qs '"source": "stand-in"' out/dataset/*-source.json || grep -qs '"source": "stand-in"' results/source.json || \
+		{ echo "the published data cannot be had (docs/data.md): on the stand-in all would be computed anew" >&2; exit 1; }
 	dvc repro --allow-missing
 
 same: setup ## show that the code of REV computes the same to the bit, so that nothing reruns (REV=HEAD)
@@ -144,7 +146,8 @@ ui: publish ## the MLflow UI on this machine (PORT=5000)
 	*) $(call mlflow,.,"$$MLFLOW_TRACKING_URI");; esac
 
 dashboard: setup ## optuna-dashboard on the studies (PORT=8080)
-	@$(call dashboard,.,dl4ia search STUDY)
+	@if [ -z "$$OPTUNA_STORAGE" ]; then $(call dashboard,.,dl4ia search STUDY); else $(call free,$(or $(PORT),8080)); \
+	optuna-dashboard "$$OPTUNA_STORAGE" --host 127.0.0.1 --port $(or $(PORT),8080); fi
 
 cluster: setup ## a Dask cluster on this machine: a scheduler, and a worker for each core (PORT=8786)
 	@$(call free,$(or $(PORT),8786)); address=tcp://127.0.0.1:$(or $(PORT),8786); trap 'kill 0' EXIT; \

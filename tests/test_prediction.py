@@ -135,9 +135,9 @@ def test_a_champion_is_averaged_over_views_as_in_its_evaluation(glands):
     [
         (
             "warwik",
-            "--model: 'warwik' is unknown; did you mean 'warwick'?; expected a folder .* mnist, warwick, mnist-fc",
+            "network 'warwik' is unknown; did you mean 'warwick'?; expected a folder .* mnist, warwick, mnist-fc",
         ),
-        ("mnist-ensemble", "--model mnist-ensemble is an ensemble: name one of its members, mnist-best"),
+        ("mnist-ensemble", "mnist-ensemble is an ensemble: name one of its members, mnist-best"),
         ("mnist-cnn", "out/runs/mnist-cnn/seed-0 is missing: `dvc repro train@mnist-cnn` trains it"),
     ],
 )

@@ -22,8 +22,11 @@ def compare(names: Sequence[str], params: Params, layout: Layout, picture: Path)
     """Test each two of the named variants against each other, and draw their curves if there is anything to compare.
 
     Return the rows that `results/comparisons.csv` has for such pairs: p values are corrected for all that are asked
-    for. Everything is read from `results/`. Raises UserError for names without results, or of different tasks.
+    for. Everything is read from `results/`. Raises UserError for names without results, or of different tasks, and for
+    a picture that is no PNG file.
     """
+    if picture.suffix.lower() != ".png" or picture.is_dir():
+        raise UserError(f"--out {picture}: expected the name of a PNG file")
     chosen = _chosen(names, params, layout)
     pairs = chosen_pairs(chosen, params)
     if pairs:
@@ -48,6 +51,11 @@ def _chosen(names: Sequence[str], params: Params, layout: Layout) -> list[Result
         each = " and ".join(f"{name} is of {task}" for task, name in tasks.items())
         raise UserError(f"{each}: compare variants of one task")
     return chosen
+
+
+def left_out(names: Sequence[str], table: pd.DataFrame) -> list[str]:
+    """Return the names that are in no row of what `compare` returned: no run of these trained."""
+    return [name for name in dict.fromkeys(names) if name not in {*table["variant"], *table["rival"]}]
 
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:

@@ -25,6 +25,7 @@ TABLE = "predictions.csv"
 def predict(given: Sequence[Path], model: str, folder: Path, microns_per_pixel: float | None = None) -> pd.DataFrame:
     """Apply a model to image files, and to those in folders; write a table and pictures to `folder`, return the table.
 
+    The table in `folder` keeps the rows of other images, whose pictures are there.
     `model` is the name of a task, whose champion is in `models/`, that of a variant, or a folder with a model or run.
     Raises UserError where `folder` has some of the files, and at the end one that names each file that could not be
     read; all others are done.
@@ -32,6 +33,8 @@ def predict(given: Sequence[Path], model: str, folder: Path, microns_per_pixel: 
     files = list(_files(given))
     if any(path.resolve().parent == folder.resolve() for path in files):
         raise UserError(f"--out {folder}: images are there, which results could replace: name another folder")
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"--out {folder}: it is a file: name a folder")
     network = load_model(model)
     predictor = predictor_of(network.task, microns_per_pixel)
     rows, faults = [], []
@@ -46,7 +49,7 @@ def predict(given: Sequence[Path], model: str, folder: Path, microns_per_pixel: 
         rows.append({"image": path.name, "width": picture.shape[1], "height": picture.shape[0], **prediction.row})
     table = pd.DataFrame(rows)
     if rows:
-        atomic_files.write_csv(folder / TABLE, table)
+        atomic_files.write_csv(folder / TABLE, _with_earlier(folder / TABLE, table))
     if faults:
         raise UserError(f"{len(rows)} of {len(files)} images are done ({folder}), not these: {'; '.join(faults)}")
     return table
@@ -69,12 +72,12 @@ def load_model(name: str) -> SavedModel:
     known = [*TASKS, *params.rows]
     if name not in params.rows:
         raise ConfigError(
-            f"--model: {name!r} is unknown{suggestion(name, known)}; expected a folder with config.json and "
+            f"network {name!r} is unknown{suggestion(name, known)}; expected a folder with config.json and "
             f"model.safetensors, or one of {', '.join(known)}"
         )
     if name in params.ensembles:
         members = ", ".join(params.ensembles[name].members)
-        raise UserError(f"--model {name} is an ensemble: name one of its members, {members}")
+        raise UserError(f"{name} is an ensemble: name one of its members, {members}")
     variant = params.variant(name)
     run = Layout().run(name, variant.settings.seeds[0])
     if not run.path.exists():
@@ -105,6 +108,17 @@ def _files(given: Sequence[Path]) -> Iterator[Path]:
                 raise DataError(f"{seen[each.stem]} and {each} would have the same results: predict them apart")
             seen[each.stem] = each
             yield each
+
+
+def _with_earlier(path: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a table that is there, of other images, and then those of this one."""
+    try:
+        earlier = pd.read_csv(path, dtype={"image": str})
+    except (FileNotFoundError, ValueError):  # none, or no table
+        return table
+    if list(earlier) != list(table):  # of another kind of network
+        return table
+    return pd.concat([earlier[~earlier["image"].isin(table["image"])], table], ignore_index=True)
 
 
 def _write(prediction: Prediction, folder: Path, stem: str) -> None:

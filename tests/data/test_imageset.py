@@ -50,5 +50,5 @@ def test_pickled_content_is_refused_unread(tmp_path, digits):
 
 
 def test_a_missing_file_says_which_stage_makes_it(tmp_path):
-    with pytest.raises(DataError, match="dvc repro download"):
+    with pytest.raises(DataError, match="dvc repro split"):
         ImageSet.load(tmp_path / "set.npz")

@@ -210,7 +210,7 @@ def test_a_device_that_is_not_there_is_refused_for_runs_that_were_trained(layout
 
 
 def test_a_run_that_has_not_been_trained_cannot_be_evaluated(short, tmp_path):
-    with pytest.raises(RunError, match="status.json is missing: run `dvc repro`"):
+    with pytest.raises(RunError, match="seed-0 is missing: run `dvc repro train@mnist-fc`"):
         evaluate_variant("mnist-fc", short, Layout(tmp_path), Inline())
 
 

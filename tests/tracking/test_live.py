@@ -79,7 +79,7 @@ def test_runs_are_shown_in_mlflow_while_they_are_trained(short, layout):
 
 
 def test_an_evaluation_that_is_refused_opens_no_tracker(short, tmp_path):
-    with pytest.raises(RunError, match="status.json is missing: run `dvc repro`"):
+    with pytest.raises(RunError, match=f"seed-0 is missing: run `dvc repro train@{NAME}`"):
         Pipeline(short, Layout(tmp_path)).evaluate([NAME])
     assert not list(tmp_path.glob("mlflow*"))
 

@@ -44,8 +44,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     except BaseException as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(path)  # a full disk does not say which write it refused
+        if isinstance(error, OSError) and (temporary is None or error.filename in (None, str(temporary))):
+            error.filename = str(path)  # a full disk names none, and others the temporary file
         raise
 
 

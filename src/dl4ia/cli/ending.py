@@ -1,5 +1,6 @@
 """How every command ends: in its result, or in one line and an exit code."""
 
+import errno
 import io
 import os
 import signal
@@ -24,6 +25,17 @@ _EXTRAS = {
     "sqlalchemy": "search",
     "vl_convert": "pipeline",
 }
+# Faults of a disk or a network, after which the same command may succeed.
+_PASSING = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EIO,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ESTALE,
+    errno.ETIMEDOUT,
+)
 
 
 def ending_in_one_line(work: Callable[[], None]) -> None:
@@ -52,7 +64,8 @@ def ending_in_one_line(work: Callable[[], None]) -> None:
         sys.exit(f"error: {package} is not installed: `pip install 'dl4ia[{_EXTRAS[package]}]'`")
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        sys.exit(f"error: {where}{error.strerror or error}; no file is half-written: run the same command again")
+        again = ": run the same command again" if error.errno in _PASSING else ""
+        sys.exit(f"error: {where}{error.strerror or error}; no file is half-written{again}")
 
 
 def end_process(code: int) -> NoReturn:

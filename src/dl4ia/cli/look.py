@@ -37,7 +37,7 @@ def compare(
 ) -> None:
     """Compare results of variants on the same test images: differences with 95 % intervals, and curves."""
     from dl4ia.cli.tables import show  # noqa: PLC0415
-    from dl4ia.comparison import compare, readable  # noqa: PLC0415
+    from dl4ia.comparison import compare, left_out, readable  # noqa: PLC0415
     from dl4ia.stages import here  # noqa: PLC0415
 
     pipeline = here()
@@ -45,6 +45,8 @@ def compare(
     if as_json or len(table):
         show(table, as_json=as_json, readable=readable)
     if not as_json:
+        for name in left_out(names, table) if len(table) else ():
+            print(f"{name}: no run trained, so that it is not compared")  # noqa: T201
         print(f"curves of the runs that trained: {out}" if len(table) else "no two of them have runs that trained")  # noqa: T201
 
 

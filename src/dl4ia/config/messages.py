@@ -21,8 +21,10 @@ def _sentence(detail: ErrorDetails, content: dict[str, Any]) -> str:
     key = ".".join(_written(detail["loc"], content))
     match detail["type"]:
         case "extra_forbidden":
+            name = str(detail["loc"][-1])
             known = {name for model in _models() for name in model.model_fields}
-            return f"{key}: unknown key{suggestion(str(detail['loc'][-1]), known)}"
+            elsewhere = " here; docs/variants.md says where it belongs"
+            return f"{key}: unknown key{elsewhere if name in known else suggestion(name, known)}"
         case "missing":
             return f"{key}: missing, and it has no default"
         case "misfit":

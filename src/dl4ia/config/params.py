@@ -82,6 +82,9 @@ class Params(Strict):
         """Return the variant of that name; raise ConfigError if there is none."""
         if name in self.searched and name not in self.variants:
             raise ConfigError(f"variant {name!r} takes its settings from {self.searched[name]}: run its study first")
+        if name in self.ensembles:
+            members = ", ".join(self.ensembles[name].members)
+            raise ConfigError(f"{name} is an ensemble, which has no settings or runs of its own: train {members}")
         return _row(self.variants, name, "variant")
 
     def ensemble(self, name: str) -> Ensemble:

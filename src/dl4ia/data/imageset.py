@@ -69,7 +69,7 @@ class ImageSet:
                 images._check()
         except FileNotFoundError as error:
             raise DataError(
-                f"{path} is missing: run `dvc repro download` first, `dvc repro download-folder` for your own folders"
+                f"{path} is missing: run `dvc repro split` first, `dvc repro split-folder` for your own folders"
             ) from error
         except _UNREADABLE as error:
             reason = " ".join(str(error).split())[:200]

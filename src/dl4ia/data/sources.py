@@ -98,7 +98,7 @@ def _publisher(publication: Publication, data: Path) -> None:
     except UnavailableError as error:
         if publication.archive is None:
             raise
-        raise UnavailableError(f"{error}; download the zip in a browser, see README.md") from error
+        raise UnavailableError(f"{error}; download the zip in a browser, see docs/data.md") from error
 
 
 def _download(publication: Publication, bases: Sequence[str], archive_md5: str | None, folder: Path) -> None:

@@ -5,6 +5,7 @@ The published files are brought to data/ where they are available, as by the dow
 """
 
 import os
+import shlex
 from pathlib import Path
 
 from dl4ia import config
@@ -42,9 +43,8 @@ def _pipeline() -> Pipeline:
 
 def _show_doors(pipeline: Pipeline) -> None:
     program = Path(".venv/bin/dl4ia")
-    command = (
-        f"{program if program.exists() else 'dl4ia'} predict {tissue(pipeline.data)} --out {_LAYOUT.root}/predictions"
-    )
+    name, folder = program if program.exists() else "dl4ia", _LAYOUT.root / "predictions"
+    command = shlex.join(map(str, (name, "predict", tissue(pipeline.data), "--out", folder)))
     print(f"the report:   {_LAYOUT.report / 'index.html'} (open it in a browser)")  # noqa: T201
     print("runs, trials: `make demo-ui` (MLflow), `make demo-dashboard` (Optuna)")  # noqa: T201
     print(f"a prediction: `{command}`")  # noqa: T201

@@ -219,6 +219,8 @@ def _inputs(experiment: Experiment) -> Inputs:
 
 def _ended(experiment: Experiment) -> RunStatus:
     """Return the status of a run; raises RunError unless it has ended."""
+    if not experiment.run.path.exists():
+        raise RunError(f"{experiment.run.path} is missing: run `{experiment.command}`")
     status = experiment.run.status()
     if not status.ended:
         state = f"{experiment.name}, seed {experiment.seed} is {status.state}"

@@ -121,7 +121,7 @@ def save_model(experiment: Experiment, folder: Path) -> None:
     """
     run, variant = experiment.run, experiment.variant
     if (state := run.status().state) != "finished":
-        raise RunError(f"{run.path}: its training is {state}: `{variant.training_command(experiment.name)}` first")
+        raise RunError(f"{run.path}: its training is {state}: `{experiment.command}` first")
     run.weights()  # which checks them
     saved, config = RunDirectory(folder), run.config()
     (folder / "config.json").unlink(missing_ok=True)

@@ -19,6 +19,7 @@ from dvc_data.hashfile.hash import hash_file
 from dvc_objects.errors import ObjectFormatError
 from dvc_objects.fs import known_implementations
 
+from dl4ia.base import atomic_files
 from dl4ia.base.errors import UserError
 
 if TYPE_CHECKING:
@@ -47,8 +48,10 @@ def share(root: Path, address: str | None) -> str:
     """Send the outputs and the run cache of the working copy at `root` to its remote; return what is there.
 
     `address`, if it is given, becomes the default remote, in `.dvc/config`. Raises UserError if not all could be sent:
-    what was sent stays there, and the same command sends the rest.
+    what was sent stays there, the same command sends the rest, and the default is the one that there was before.
     """
+    config = root / ".dvc" / "config"
+    before = config.read_bytes() if config.exists() else b""
     if address is not None:
         _configure(root, address)
     with _repository(root) as (repo, reasons):
@@ -58,6 +61,8 @@ def share(root: Path, address: str | None) -> str:
             absent = [name for name, output in outputs.items() if not _is_there(repo, output)]
         except Exception as error:  # (each kind of remote has its own)
             kept = "what was sent stays there, and the same command sends the rest"
+            if address is not None and b"url" in before:  # of a remote that was right until now
+                atomic_files.write(config, before)
             raise UserError(f"{url}: {_explained(error, reasons)}; {kept}") from error
     rest = f"; not on this machine: {', '.join(absent)}" if absent else ""
     return f"{url} has {len(outputs) - len(absent)} of {len(outputs)} outputs of dvc.lock ({sent} files sent now){rest}"
@@ -154,12 +159,18 @@ def _is_whole(repo: Repo, value: str) -> bool:
 
 
 def _configure(root: Path, address: str) -> None:
-    """Make `address` the default remote; raise UserError if it holds a secret, which would be committed."""
+    """Make `address` the default remote; raise UserError for what is none, or holds a secret: it is committed."""
     parts = urlsplit(address)
+    folder = (root / Path(address).expanduser()).resolve()
+    if "://" not in address and (":" in address or folder.is_relative_to(root.resolve())):
+        raise UserError(
+            f"{address}: expected a folder outside of this one, or an address such as s3://bucket/path or "
+            f"ssh://user@host/path"
+        )
     if parts.password:
         masked = parts._replace(netloc=f"***@{parts.hostname}").geturl()
         raise UserError(f"{masked}: leave the password out, which would be committed; {_SECRETS}")
-    url = address if parts.scheme else str((root / address).resolve())
+    url = address if parts.scheme else str(folder)
     with _repository(root) as (repo, _), repo.config.edit("repo") as config:
         config["remote"][_NAME] = {**config["remote"].get(_NAME, {}), "url": url, "verify": True}
         config["core"]["remote"] = _NAME

@@ -39,7 +39,7 @@ def _origin(task: Task, data: Path, source: Source) -> str:
         if source != "auto":
             raise
         print(f"{task.name}: using the STAND-IN, not real data: {error}")  # noqa: T201
-        print(f"{task.name}: set {MIRROR_VARIABLE} or see README.md for how to get the published files")  # noqa: T201
+        print(f"{task.name}: set {MIRROR_VARIABLE} or see docs/data.md for how to get the published files")  # noqa: T201
         return STAND_IN
     print(f"{task.name}: published files, {place}")  # noqa: T201
     return PUBLISHED
