@@ -258,3 +258,29 @@ def test_a_missing_optional_package_is_named_with_what_installs_it(monkeypatch):
 def test_json_has_all_digits(capsys):
     show(pd.DataFrame({"p": [3.25e-12]}), as_json=True)
     assert json.loads(capsys.readouterr().out) == [{"p": 3.25e-12}]
+
+
+@pytest.mark.parametrize("room", [40, 70, 200])
+def test_names_and_numbers_are_whole_however_narrow_the_terminal_is(room, monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", str(room))
+    names = ["warwick-best-no-averaging", "warwick-best-no-augmentation"]
+    about = "all of it but one ingredient, which is left out on purpose"
+    show(pd.DataFrame({"name": names, "about": about, "interval": "[-0.0108, +0.0020]"}), as_json=False)
+    lines = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out).splitlines()
+    assert [name for name in names for line in lines if line.startswith(f"{name} ")] == names
+    assert sum("[-0.0108, +0.0020]" in line for line in lines) == 2
+    assert max(map(len, lines)) <= max(room, 28 + 2 + 12 + 2 + 18)
+    assert " ".join(" ".join(lines).split()).count("purpose") == 2
+
+
+def test_a_variant_that_cannot_be_compared_is_named(here, capsys):
+    names = ["warwick-best", "warwick-start", "warwick-l2-1e-2"]
+    for name in names:
+        shutil.copytree(ROOT / "results" / name, here / "results" / name)
+    shutil.copytree(ROOT / "results" / "search", here / "results" / "search")
+    run(["compare", *names, "--out", "curves.png"])
+    assert capsys.readouterr().out.splitlines()[-2] == "warwick-l2-1e-2: no run trained, so that it is not compared"
+    for target in ("curves.pdf", "results"):
+        code, line = ended("compare", *names, "--out", target, capsys=capsys)
+        assert (code, line) == (1, f"error: --out {target}: expected the name of a PNG file")

@@ -1,5 +1,6 @@
 """The targets of the Makefile."""
 
+import json
 import os
 import re
 import shutil
@@ -185,3 +186,22 @@ def test_the_default_tests_leave_out_what_takes_long(folder):
         'python -m pytest -m "slow and not system"',
         "python -m pytest -m system",
     ]
+
+
+@pytest.mark.parametrize(
+    ("here", "committed", "code"),
+    [("stand-in", "published", 2), ("published", "published", 0), ("stand-in", "stand-in", 0)],
+)
+def test_what_only_the_stand_in_could_continue_is_not_continued(folder, here, committed, code):
+    (folder / ".venv" / "bin").mkdir()
+    for name in ("dvc", "python"):
+        program = folder / ".venv" / "bin" / name
+        program.write_text(f'#!/bin/sh\necho "{name} $*" >> "{folder}/ran"\n')
+        program.chmod(0o755)
+    for path, source in (("out/dataset/mnist-source.json", here), ("results/source.json", committed)):
+        (folder / path).parent.mkdir(parents=True)
+        (folder / path).write_text(json.dumps({"source": source}, indent=2))
+    ended = make(folder, "continue")
+    assert ended.returncode == code
+    assert ("dvc repro --allow-missing" in (folder / "ran").read_text()) == (code == 0)
+    assert ("the published data cannot be had (docs/data.md)" in ended.stderr) == (code != 0)

@@ -189,3 +189,18 @@ def test_a_folder_without_a_picture_is_named(here):
 def test_digits_have_no_scale():
     with pytest.raises(UserError, match="--microns-per-pixel: images of task mnist have no scale"):
         predictor_of(TASKS["mnist"], 0.5)
+
+
+def test_the_table_keeps_the_rows_of_earlier_pictures(here):
+    first, second = (tissue(here / f"{name}.png") for name in "ab")
+    predict([first], "warwick", here / "found")
+    predict([second], "warwick", here / "found")
+    again = predict([first], "warwick", here / "found")
+    assert again["image"].tolist() == ["a.png"]
+    assert pd.read_csv(here / "found" / "predictions.csv")["image"].tolist() == ["b.png", "a.png"]
+
+
+def test_a_file_is_no_folder_for_results(here):
+    (here / "found").touch()
+    with pytest.raises(UserError, match="--out found: it is a file: name a folder"):
+        predict([tissue(here / "a.png")], "warwick", Path("found"))

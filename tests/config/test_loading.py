@@ -7,8 +7,10 @@ from ruamel.yaml import YAML
 
 from dl4ia import config
 from dl4ia.base.errors import ConfigError
+from dl4ia.base.schema import Strict
 from dl4ia.config.groups import stages_of
 from dl4ia.config.sections import flat, merged, nested
+from dl4ia.config.settings import Settings
 from dl4ia.config.studies import BestOf
 
 SMALL = """
@@ -441,3 +443,18 @@ def test_dotted_keys_become_sections():
 def test_a_key_that_is_a_value_and_a_section_is_named(pairs):
     with pytest.raises(ConfigError, match=r"^a.*: set one of the two$"):
         nested(dict(pairs))
+
+
+def test_neutral_defaults_are_those_that_runs_were_recorded_with():
+    """Runs are recorded without these, so that another default would change what they are: add to these alone."""
+    fields = {name: field.default for name, field in Settings.model_fields.items() if not field.is_required()}
+    defaults = {name: value.model_dump() if isinstance(value, Strict) else value for name, value in fields.items()}
+    assert defaults == {
+        "schedule": {"kind": "constant"},
+        "loss": {"kind": "cross-entropy", "label_smoothing": 0.0},
+        "standardization": "training-set",
+        "added_copies": {"flips": False, "rotations": False, "before_split": False},
+        "augmentation": (),
+        "ema_decay": 0.0,
+        "max_gradient_norm": None,
+    }

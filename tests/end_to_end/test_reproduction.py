@@ -87,6 +87,7 @@ def test_the_variant_of_a_study_is_trained_with_the_best_settings(reproduced):
     assert f"kind: {settings['regularization']['kind']}" in best
 
 
+@pytest.mark.slow
 def test_a_comment_or_an_unrelated_network_makes_nothing_stale_but_the_stage_that_looks(reproduced, tmp_path):
     workspace = reproduced.copy(tmp_path / "copy")
     loop = workspace.root / "src" / "dl4ia" / "training" / "loop.py"

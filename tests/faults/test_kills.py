@@ -9,19 +9,21 @@ import signal
 import pytest
 
 from dl4ia import config
-from dl4ia.execution.local import LocalProcesses
+from dl4ia.execution.worker import set_up_torch
 from dl4ia.runs.train import experiments, train_all
 from tests.faults import scenarios
 from tests.faults.kills import slow_disk
+from tests.runs.inline import Inline
 from tests.workspaces import alive, differing, family, wait_until
 
 ITERATIONS = 20  # and as many points, each of which takes a slow disk 0.2 s: the first checkpoint comes after 2 s
 
 
 def train_here(workspace) -> None:
-    """Train as the command does, in a worker of this process."""
+    """Train as the command does, but in this process, which has loaded PyTorch."""
     params = config.load(workspace.root / "params.yaml", workspace.root)
-    train_all(experiments(params, [scenarios.VARIANT], workspace.layout), LocalProcesses(1), lambda _: None)
+    set_up_torch(1)
+    train_all(experiments(params, [scenarios.VARIANT], workspace.layout), Inline(), lambda _: None)
 
 
 @pytest.mark.field("nyu-mll/jiant#169", "a crash while a checkpoint is saved leaves one that nothing resumes from")

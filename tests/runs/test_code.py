@@ -253,6 +253,46 @@ class Extension(nn.Module):
     """A class of a module outside the package."""
 
 
+def test_equivalences_are_followed_to_the_first_version(copy, params):
+    variant = params.variant("mnist-cnn")
+    edited = training_version(variant, copy.append("models/cnn.py", "ADDED = 1\n"))
+    record = copy.root / "runs" / EQUIVALENT
+    record.write_text(json.dumps({edited: "1" * 32, "1" * 32: "0" * 32}))
+    source_files.forget_sources()
+    assert training_version(variant, Sources(copy.root)) == "0" * 32
+    record.write_text(json.dumps({edited: "1" * 32, "1" * 32: edited}))  # a mistake, which must not hang
+    source_files.forget_sources()
+    assert training_version(variant, Sources(copy.root)) == edited
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from .penalty import l2_penalty",
+        "from . import penalty",
+        "from ..training.penalty import l2_penalty",
+        "if TYPE_CHECKING:\n    l2_penalty = None\nelse:\n    from dl4ia.training.penalty import l2_penalty",
+    ],
+)
+def test_every_form_of_import_leads_to_the_module(copy, text):
+    (copy.root / "training" / "added.py").write_text(f"{text}\n")
+    assert "dl4ia.training.penalty" in Sources(copy.root).closure(["dl4ia.training.added"])
+
+
+def test_what_is_imported_for_type_checkers_alone_decides_nothing(copy):
+    text = "if TYPE_CHECKING:\n    from dl4ia.training.penalty import l2_penalty\n"
+    (copy.root / "training" / "added.py").write_text(text)
+    assert Sources(copy.root).closure(["dl4ia.training.added"]) == {"dl4ia.training.added"}
+
+
+def test_an_f_string_has_the_digest_that_every_version_of_python_gives_it():
+    """Python 3.12.1 ends one that ends in a format from an expression with an empty string."""
+    tree = ast.parse("f'{x:{y}}'")
+    plain = source_files._canonical(tree)
+    next(node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)).values.append(ast.Constant(""))
+    assert source_files._canonical(tree) == plain
+
+
 def test_a_module_outside_the_package_counts_as_well():
     assert HERE.closure({Extension.__module__}) >= {Extension.__module__, "dl4ia.runs.train", "dl4ia.training.loop"}
 

@@ -12,6 +12,7 @@ from dl4ia.config import Ensemble
 from dl4ia.data.imageset import ImageSet
 from dl4ia.runs import evaluate
 from dl4ia.runs.evaluate import Job, _parts, evaluate_ensemble, evaluate_variant
+from dl4ia.runs.experiment import Standardizer
 from dl4ia.runs.layout import Layout
 from dl4ia.runs.predictions import mean_log_probability, predictions, trained, views
 from dl4ia.runs.results import ResultDirectory
@@ -133,6 +134,14 @@ def test_curves_are_those_of_all_runs(layout):
     curves = layout.result("mnist-fc").table("curves")
     assert curves.groupby("seed")["step"].apply(list).to_dict() == {0: list(range(2, 21, 2)), 1: list(range(2, 21, 2))}
     assert {"learning_rate", "train/loss", "validation/accuracy"} <= set(curves)
+
+
+def test_inputs_are_standardised_by_the_training_part_alone(layout, short):
+    for experiment in experiments(short, ["warwick-start", "mnist-fc"], layout):
+        data, split = experiment.data()
+        parts = (data.take(split.train).images, data.images)
+        alone, all_images = (Standardizer.of(images, experiment.variant.settings).mean for images in parts)
+        assert tuple(experiment.run.config().standardization.mean) == alone != all_images
 
 
 def test_the_record_describes_what_was_trained(layout):

@@ -188,3 +188,21 @@ def test_a_remote_that_does_not_answer_is_one_line(owner, s3, monkeypatch, tmp_p
         fetch(owner.clone(tmp_path / "clone").root)
     assert time.monotonic() - started < 60
     assert set(OUTPUTS) == {path.name for path in (owner.root / "out").glob("[!.]*")}
+
+
+@pytest.mark.parametrize("address", ["me@host:/path", "s3:/bucket", "out/store", "."])
+def test_an_address_that_is_none_is_refused_and_not_configured(owner, address):
+    with pytest.raises(UserError, match=f"^{re.escape(address)}: expected a folder outside of this one, or an address"):
+        share(owner.root, address)
+    assert "remote" not in (owner.root / ".dvc" / "config").read_text()
+
+
+def test_an_address_that_fails_leaves_the_one_that_works(owner, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    share(owner.root, "~/store")
+    before = (owner.root / ".dvc" / "config").read_text()
+    assert str(tmp_path / "store") in before
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError):
+        share(owner.root, str(tmp_path / "file"))
+    assert (owner.root / ".dvc" / "config").read_text() == before

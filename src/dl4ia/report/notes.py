@@ -66,8 +66,8 @@ TERMS = (
         "training loss where no images validate. **Not converged**: the loss still falls clearly at the end, or a run "
         "left chance level in the last third. **Annealed**: it falls together with the learning rate, which the "
         "schedule lowers to the end; that says nothing about a longer training. **Converged**: none of these. All are "
-        "of the mean curve of the runs that trained, smoothed by a trailing moving average over a tenth of the training; "
-        "where no run trained there is no verdict."
+        "of the mean curve of the runs that trained, smoothed by a trailing moving average over a tenth of the "
+        "training; where no run trained there is no verdict."
     ),
     (
         "**Loss**: cross-entropy, Equation 1 of the report, without penalty. Equation 2 adds λ times the sum of the "
