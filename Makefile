@@ -127,7 +127,7 @@ evaluate@%:
 continue: setup ## the same where only the committed text is: compute what that lacks, and nothing else
 	dvc repro split split-folder
 	@! grep -qs '"source": "stand-in"' out/dataset/*-source.json || grep -qs '"source": "stand-in"' results/source.json || \
-		{ echo "the published data cannot be had (docs/data.md): on the stand-in all would be computed anew" >&2; exit 1; }
+		{ echo "the published data are not available (see docs/data.md): on the stand-in all results would be computed anew" >&2; exit 1; }
 	dvc repro --allow-missing
 
 same: setup ## show that the code of REV computes the same to the bit, so that nothing reruns (REV=HEAD)

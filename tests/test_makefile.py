@@ -204,4 +204,4 @@ def test_what_only_the_stand_in_could_continue_is_not_continued(folder, here, co
     ended = make(folder, "continue")
     assert ended.returncode == code
     assert ("dvc repro --allow-missing" in (folder / "ran").read_text()) == (code == 0)
-    assert ("the published data cannot be had (docs/data.md)" in ended.stderr) == (code != 0)
+    assert ("the published data are not available (see docs/data.md)" in ended.stderr) == (code != 0)

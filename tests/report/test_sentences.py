@@ -190,6 +190,12 @@ def test_a_summary_shows_an_interval_only_where_there_is_one(value: Summary | No
 
 
 def test_a_difference_that_rounds_to_nothing_has_no_sign() -> None:
+    assert formats.bounds(5, 0.99751, 0.99789) == "[0.9975, 0.9979]"
+    assert formats.bounds(2, 0.77722, 0.77731) == "0.7772 to 0.7773"
+    assert formats.bounds(2, 0.77722, 0.77731, most=3) == "0.777 to 0.777"
+    assert formats.bounds(5, 0.75, 0.75) == "[0.750, 0.750]"
+    assert formats.mean_sd(0.99981, 0.00002) == "0.99981 ± 0.00002"
+    assert formats.mean_sd(0.5, 0.0) == "0.500 ± 0.000"
     assert formats.difference(Difference(-0.0001, -0.0123, 0.0121)) == "0.000 [-0.012, +0.012]"
     assert formats.difference(Difference(0.02, None, None)) == "+0.020"
 

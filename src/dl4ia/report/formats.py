@@ -33,15 +33,15 @@ def mean_sd(mean: float | None, sd: float | None, digits: int = 3) -> str:
     return number(mean, digits) + ("" if deviation == NONE else f" ± {deviation}")
 
 
-def bounds(count: int, low: float | None, high: float | None, digits: int = 3) -> str:
+def bounds(count: int, low: float | None, high: float | None, digits: int = 3, most: int = _MOST_DIGITS) -> str:
     """Return the interval in brackets; for few values the smallest and the largest.
 
-    For one value nothing, unless there is an interval: an ensemble has one, over images. There are more digits where
-    two bounds that differ would read the same.
+    For one value nothing, unless there is an interval: an ensemble has one, over images. There are more digits, up to
+    `most`, where two bounds that differ would read the same.
     """
     if count == 0 or (count == 1 and low == high):
         return "one run" if count else NONE
-    while low != high and digits < _MOST_DIGITS and number(low, digits) == number(high, digits):
+    while low != high and digits < most and number(low, digits) == number(high, digits):
         digits += 1
     return _between(count, number(low, digits), number(high, digits))
 
