@@ -5,6 +5,7 @@ import http.server
 import io
 import os
 import shutil
+import socket
 import tempfile
 import threading
 import zipfile
@@ -177,6 +178,15 @@ def test_data_may_be_on_another_disk(mirror, data, tmp_path, linked):
 
 
 @pytest.mark.field("pytorch/pytorch#90191", "the download hangs")
+def test_a_server_that_accepts_and_never_answers_is_unavailable(mirror, data, monkeypatch):
+    monkeypatch.setattr(sources, "_TIMEOUT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        monkeypatch.setenv("DL4IA_MIRROR", address)
+        with pytest.raises(UnavailableError, match=f"no answer from {address}/.*ReadTimeout"):
+            fetch("mnist", data, "mirror")
+
+
 def test_an_address_that_does_not_answer_is_unavailable(mirror, data, monkeypatch):
     monkeypatch.setenv("DL4IA_MIRROR", "http://127.0.0.1:9")
     for dataset in ("mnist", "warwick"):

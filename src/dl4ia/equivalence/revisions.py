@@ -23,4 +23,6 @@ def write_revision(revision: str, folder: Path) -> None:
     command = ["git", "archive", commit]
     archive = subprocess.run(command, capture_output=True, check=True, env=environment)  # noqa: S603
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
-        files.extractall(folder, filter="data")
+        # Python has this filter from 3.11.4 on.
+        files.extraction_filter = getattr(tarfile, "data_filter", lambda member, _folder: member)
+        files.extractall(folder)  # noqa: S202 (git's own)
