@@ -25,17 +25,8 @@ _EXTRAS = {
     "sqlalchemy": "search",
     "vl_convert": "pipeline",
 }
-# Faults of a disk or a network, after which the same command may succeed.
-_PASSING = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EFBIG,
-    errno.EIO,
-    errno.EMFILE,
-    errno.ENFILE,
-    errno.ESTALE,
-    errno.ETIMEDOUT,
-)
+# Of a path that is none for what is written there: another try would end in the same way.
+_MISPLACED = (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG)
 
 
 def ending_in_one_line(work: Callable[[], None]) -> None:
@@ -64,7 +55,7 @@ def ending_in_one_line(work: Callable[[], None]) -> None:
         sys.exit(f"error: {package} is not installed: `pip install 'dl4ia[{_EXTRAS[package]}]'`")
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        again = ": run the same command again" if error.errno in _PASSING else ""
+        again = "" if error.errno in _MISPLACED else ": run the same command again"
         sys.exit(f"error: {where}{error.strerror or error}; no file is half-written{again}")
 
 
